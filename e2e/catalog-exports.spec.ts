@@ -50,7 +50,8 @@ async function exportItem(page: Page, what: string): Promise<Locator> {
   const item = page.getByRole('menuitem', { name: what })
   // A click before the page lives opens nothing.
   await expect(async () => {
-    if (!(await item.isVisible())) await page.getByRole('button', { name: 'Export' }).click({ timeout: 5000 })
+    if (!(await item.isVisible()))
+      await page.getByRole('button', { name: 'Export', exact: true }).click({ timeout: 5000 })
     await expect(item).toBeVisible({ timeout: 1000 })
   }).toPass()
   return item

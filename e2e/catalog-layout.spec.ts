@@ -77,7 +77,7 @@ test('a search that cannot be read shows no agent, and stays in the past while i
   const problem = page.getByText('The search could not be read')
   await page.goto(`/agents?q=${'x'.repeat(1001)}`)
   await expect(problem).toBeVisible()
-  await expect(page.getByRole('main')).toContainText('longer than 1,000 characters')
+  await expect(page.getByRole('main')).toContainText('Write at most 1,000 characters')
   await expect(table(page)).toHaveCount(0)
 
   await page.goto('/agents')

@@ -23,7 +23,7 @@ test('security finds the agents that can write to production in seconds, and tak
   const shown = await page.getByRole('navigation', { name: 'Pages' }).innerText()
   await expectAccessible(page)
 
-  await page.getByRole('button', { name: 'Export' }).click()
+  await page.getByRole('button', { name: 'Export', exact: true }).click()
   const download = page.waitForEvent('download')
   await page.getByRole('menuitem', { name: 'CSV table' }).click()
   const csv = await readFile(await (await download).path(), 'utf8')

@@ -12,7 +12,7 @@ test('what would be decided is asked before it is called, and the scope that is 
   await page.goto('/agents/ticket-triager-orders/scopes')
   await page.getByRole('link', { name: 'Simulate a call' }).click()
   await expect(page.getByRole('heading', { level: 1, name: 'Simulate a call' })).toBeVisible()
-  await expect(page.getByLabel(/^Agent/)).toHaveValue('ticket-triager-orders')
+  await expect(page.getByRole('button', { name: /^Agent: .*[Tt]riager/ })).toBeVisible()
   await page.getByLabel(/^MCP server/).selectOption('invoices')
   await page.getByLabel(/^Tool/).fill('get_invoice')
   await page.getByLabel(/^Arguments/).fill('{"invoice_id": "INV-10001"}')

@@ -107,7 +107,7 @@ describe('what the catalog shows', () => {
   })
 
   test.each([
-    [`q=${'x'.repeat(1001)}`, '“q” cannot be read. It is longer than 1,000 characters.'],
+    [`q=${'x'.repeat(1001)}`, '“q” cannot be read. Write at most 1,000 characters'],
     [`q=${'x'.repeat(990)}&owner=finance-platform`, 'longer together than 1,000 characters'],
     ['q=a%00b', '“q” cannot be read.'],
     [`owner=${'x'.repeat(501)}`, '“owner” cannot be read.'],

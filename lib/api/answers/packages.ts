@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type PackageFetchView, packageRules } from '#lib/registry/schema/packages.ts'
+import { type PackageFetchView, packageReasons } from '#lib/registry/schema/packages.ts'
 import { packageReference } from '#lib/registry/schema/transport.ts'
 import { answerOf, count, text, time } from './words.ts'
 
@@ -18,7 +18,7 @@ export const packageFetch = answerOf<PackageFetchView>()(
     problem: z
       .strictObject({
         field: z.enum(['name', 'version', 'dependencies', 'registry']),
-        rule: z.enum(packageRules),
+        reason: z.enum(packageReasons),
         message: text,
       })
       .nullable(),

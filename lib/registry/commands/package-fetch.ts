@@ -33,7 +33,7 @@ export async function runPackageFetch(
     if (count === 0) return
     const found = outcome.ok
       ? { integrity: outcome.value.integrity, lock: outcome.value.digest, packages: outcome.value.packages }
-      : { problem: outcome.error.rule }
+      : { problem: outcome.error.reason }
     recordAudit(tx, ctx, {
       event: 'package.fetched',
       subject: packageSubject(wanted),
@@ -63,7 +63,7 @@ export async function ensurePackage(
   const lock = packageLock.safeParse(row?.lock)
   if (!lock.success) {
     const message = `${name}@${version} was never fetched with this lock.`
-    return err({ field: 'name', rule: 'not_fetched', message })
+    return err({ field: 'name', reason: 'not_fetched', message })
   }
   const fetched = await fetchIntoStore(store, { name, version, locked: { lock: lock.data, digest } })
   return fetched.ok ? ok(null) : fetched

@@ -44,18 +44,18 @@ export function lockProblem(
   if (own?.version !== version || (own.name ?? name) !== name) {
     const found = own ? `${own.name ?? name}@${own.version}` : 'nothing'
     const message = `Asked for ${name}@${version}, the registry gives ${found}.`
-    return { field: 'version', rule: 'unknown_version', message }
+    return { field: 'version', reason: 'unknown_version', message }
   }
   for (const [path, { link, inBundle, integrity }] of lockEntries(lock)) {
     const field = path === `node_modules/${name}` ? ('version' as const) : ('dependencies' as const)
     const what = nameAt(path)
     if (link) {
       const message = `${what} is a link to a folder: only packages of the registry are taken.`
-      return { field, rule: 'foreign_source', message }
+      return { field, reason: 'foreign_source', message }
     }
     if (!inBundle && !/\bsha512-/.test(integrity ?? '')) {
       const message = `The registry gives no sha512 integrity (dist.integrity) for ${what}, so nobody could tell its files from others.`
-      return { field, rule: 'no_integrity', message }
+      return { field, reason: 'no_integrity', message }
     }
   }
   return null

@@ -34,7 +34,7 @@ export function integrityProblem(
   const found = expected ? nameAt(expected[0]) : 'a package it depends on'
   return {
     field: found === name ? 'version' : 'dependencies',
-    rule: 'wrong_integrity',
+    reason: 'wrong_integrity',
     message: `What the registry at ${new URL(registry).host} delivers for ${found} is not what its integrity says.`,
   }
 }
@@ -54,10 +54,10 @@ export function problemOf(
   if (code === 'E404') {
     const isOwn = typeof pkgid !== 'string' || pkgid.startsWith(`${name}@`)
     return isOwn
-      ? { field: 'name', rule: 'unknown_package', message: `The registry at ${host} has no package ${what}.` }
+      ? { field: 'name', reason: 'unknown_package', message: `The registry at ${host} has no package ${what}.` }
       : {
           field: 'dependencies',
-          rule: 'unknown_package',
+          reason: 'unknown_package',
           message: `The registry at ${host} has no ${pkgid}, which it depends on.`,
         }
   }
@@ -65,25 +65,25 @@ export function problemOf(
     const isOwn = (error as NpmError).name === undefined || says.includes(what) || code === 'ENOVERSIONS'
     return {
       field: isOwn ? 'version' : 'dependencies',
-      rule: 'unknown_version',
+      reason: 'unknown_version',
       message: `The registry at ${host} says: ${says}`,
     }
   }
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return {
       field: 'version',
-      rule: 'no_space',
+      reason: 'no_space',
       message: `There is no space left for ${what} where packages are kept.`,
     }
   }
   if (typeof code === 'string' && code.startsWith('EALLOW')) {
     const message = `It depends on what is in no registry (git, a file, another address): ${says}`
-    return { field: 'dependencies', rule: 'foreign_source', message }
+    return { field: 'dependencies', reason: 'foreign_source', message }
   }
   if (status === 401 || status === 403) {
     return {
       field: 'registry',
-      rule: 'registry_refuses',
+      reason: 'registry_refuses',
       message: `The registry at ${host} does not give out ${what} (${status}).`,
     }
   }
@@ -91,9 +91,9 @@ export function problemOf(
     const why = status ? `it answered ${status}` : String(code)
     return {
       field: 'registry',
-      rule: 'registry_unreachable',
+      reason: 'registry_unreachable',
       message: `The registry at ${host} cannot be reached: ${why}.`,
     }
   }
-  return { field: 'name', rule: 'not_fetched', message: `${what} could not be fetched: ${says}` }
+  return { field: 'name', reason: 'not_fetched', message: `${what} could not be fetched: ${says}` }
 }

@@ -49,7 +49,7 @@ async function fetchInto({ folder, registry, name, version, locked }: NpmOrder):
   const digest = lockDigest(lock)
   if (locked && locked.digest !== digest) {
     const message = 'What its lock says leads to other packages than were recorded.'
-    return { ok: false, problem: { field: 'dependencies', rule: 'other_lock', message } }
+    return { ok: false, problem: { field: 'dependencies', reason: 'other_lock', message } }
   }
   process.send!({ packages: lockEntries(lock).length } satisfies NpmSays)
   try {
@@ -80,11 +80,11 @@ async function whatIsMissing(folder: string, entries: [string, LockEntry][]): Pr
     const isElsewhere = optional && (os !== undefined || cpu !== undefined || libc !== undefined)
     if (!isElsewhere && !(await has(join(inside, 'package.json')))) {
       const message = `${nameAt(path)}, which it depends on, could not be fetched.`
-      return { field: 'dependencies', rule: 'not_fetched', message }
+      return { field: 'dependencies', reason: 'not_fetched', message }
     }
     if (!optional && (await has(join(inside, 'binding.gyp'))) && !(await has(join(inside, 'prebuilds')))) {
       const message = `${nameAt(path)} is native code that its install script would build or fetch, and install scripts are never run. Build it into the server’s folder, and register the program that is there.`
-      return { field: 'dependencies', rule: 'needs_scripts', message }
+      return { field: 'dependencies', reason: 'needs_scripts', message }
     }
   }
   return null

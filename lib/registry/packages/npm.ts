@@ -49,7 +49,7 @@ export async function askNpm(
   const { name, version, folder } = order
   const late = setTimeout(() => {
     const message = `${name}@${version} was not fetched within ${limits.wholeMs / 1000} s.`
-    end({ field: 'registry', rule: 'too_slow', message })
+    end({ field: 'registry', reason: 'too_slow', message })
   }, limits.wholeMs)
   let packages: number | null = null
   const look = async (): Promise<void> => {
@@ -71,11 +71,11 @@ export async function askNpm(
     else packages = says.packages
   })
   child.on('error', (error) =>
-    end({ field: 'name', rule: 'not_fetched', message: `npm could not be started: ${error.message}` }),
+    end({ field: 'name', reason: 'not_fetched', message: `npm could not be started: ${error.message}` }),
   )
   const gone = new Promise<void>((resolve) => child.once('close', () => resolve()))
   void gone.then(() =>
-    end({ field: 'name', rule: 'not_fetched', message: `${name}@${version} could not be fetched: npm ended early.` }),
+    end({ field: 'name', reason: 'not_fetched', message: `${name}@${version} could not be fetched: npm ended early.` }),
   )
   child.send(order, () => {})
   try {
@@ -103,5 +103,5 @@ export function tooLarge(
   { bytesMax, filesMax }: NpmLimits,
 ): PackageProblem {
   const message = `${name}@${version} with all it depends on is larger than ${Math.floor(bytesMax / (1 << 20))} MB or has more than ${filesMax} files.`
-  return { field: 'version', rule: 'too_large', message }
+  return { field: 'version', reason: 'too_large', message }
 }

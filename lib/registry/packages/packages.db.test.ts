@@ -130,7 +130,7 @@ test('what cannot be taken is refused with its field and its rule, and leaves no
     expect({ name, problem, reference }).toMatchObject({
       name,
       reference: null,
-      problem: { field, rule, message: expect.stringMatching(message) },
+      problem: { field, reason: rule, message: expect.stringMatching(message) },
     })
     expect((await auditOf(db, id)).at(-1)).toMatchObject({
       event: 'package.fetched',
@@ -139,7 +139,7 @@ test('what cannot be taken is refused with its field and its rule, and leaves no
   }
   expect((await fetchPackage('@acme/packaged', '9.0.0')).problem).toMatchObject({
     field: 'version',
-    rule: 'unknown_version',
+    reason: 'unknown_version',
   })
   expect(await readdir(store.folder)).toEqual(before)
 })
@@ -149,9 +149,9 @@ test('a registry that is away, and one that is too slow, are named', async ({ wo
   const closed = await startNpmRegistry([words('1.0.0', 'Hello')])
   await closed.close()
   const away = await fetchPackage('packaged-words', '1.0.0', { registry: `${closed.url}/` })
-  expect(away.problem).toMatchObject({ field: 'registry', rule: 'registry_unreachable' })
+  expect(away.problem).toMatchObject({ field: 'registry', reason: 'registry_unreachable' })
   const slow = await fetchPackage('@acme/packaged', '1.2.0', { wholeMs: 1 } as object)
-  expect(slow.problem).toMatchObject({ field: 'registry', rule: 'too_slow' })
+  expect(slow.problem).toMatchObject({ field: 'registry', reason: 'too_slow' })
 })
 
 test('another machine gets the same files by the recorded lock, or says that it cannot', async ({ db, world }) => {
@@ -178,7 +178,7 @@ test('another machine gets the same files by the recorded lock, or says that it 
   const third = { folder: join(home, 'third'), registry: `${replaced.url}/` }
   expect(await ensurePackage({ db, store: third }, reference!)).toMatchObject({
     ok: false,
-    error: { rule: 'wrong_integrity' },
+    error: { reason: 'wrong_integrity' },
   })
   await replaced.close()
   expect(await hasPackage(third, reference!)).toBe(false)
@@ -260,7 +260,7 @@ test('what was left half fetched is never taken for a package and is removed; a 
   const file = join(home, 'file')
   await writeFile(file, '')
   expect((await fetchPackage('@acme/packaged', '1.2.0', { folder: file })).problem).toMatchObject({
-    rule: 'not_fetched',
+    reason: 'not_fetched',
     message: expect.stringContaining('@acme/packaged@1.2.0 could not be fetched'),
   })
 })

@@ -88,7 +88,7 @@ async function fetchVia(
   const programs = await linkPrograms(folder, name)
   if (programs.length === 0) {
     const message = `${name}@${version} has no program to start: its package.json names no bin, or none that is there.`
-    return err({ field: 'name', rule: 'no_program', message })
+    return err({ field: 'name', reason: 'no_program', message })
   }
   const { bytes, files } = await settle(folder)
   if (bytes > limits.bytesMax || files > limits.filesMax) return err(tooLarge(wanted, limits))

@@ -6,7 +6,7 @@ export const requestPackageInput = z.strictObject({ name: packageName, version: 
 export type RequestPackageInput = z.infer<typeof requestPackageInput>
 
 /** Why a package is not taken. */
-export const packageRules = [
+export const packageReasons = [
   'unknown_package',
   'unknown_version',
   'registry_unreachable',
@@ -22,10 +22,10 @@ export const packageRules = [
   'needs_scripts',
   'not_fetched',
 ] as const
-export type PackageRule = (typeof packageRules)[number]
+export type PackageReason = (typeof packageReasons)[number]
 export type PackageProblem = {
   field: 'name' | 'version' | 'dependencies' | 'registry'
-  rule: PackageRule
+  reason: PackageReason
   message: string
 }
 

@@ -52,7 +52,7 @@ export class Packages {
     if (under) return await under
     if (this.#fetching.size >= fetchesMax) {
       const message = `${fetchesMax} other packages are being fetched here; ask again.`
-      return err({ field: 'registry', rule: 'too_slow', message })
+      return err({ field: 'registry', reason: 'too_slow', message })
     }
     const fetching = this.#fetch(reference).finally(() => this.#fetching.delete(reference.lock))
     this.#fetching.set(reference.lock, fetching)

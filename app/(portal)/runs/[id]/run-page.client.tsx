@@ -190,7 +190,7 @@ function DemoLog({ runId }: { runId: string }) {
     <>
       This run belongs to the demo history: nobody made its calls. What the policies and grants of this fleet decided
       about them{' '}
-      <Link href={hrefWith(paths.audit(), { run: runId })} className="text-accent hover:underline">
+      <Link href={hrefWith(paths.audit(), { run: runId })} className="text-accent underline underline-offset-2">
         stands in the audit log
       </Link>
       .

@@ -31,8 +31,8 @@ export async function fetchPackage(cli: Cli, body: { name: string; version: stri
   for (let tries = 0; tries < triesMax; tries += 1) {
     const fetched = await client.call(routes.servers.showPackage, { params: { id: packageId } })
     if (fetched.problem) {
-      const { field, rule, message } = fetched.problem
-      throw new UsageError(`${plain(message)} (${field}: ${rule})`)
+      const { field, reason, message } = fetched.problem
+      throw new UsageError(`${plain(message)} (${field}: ${reason})`)
     }
     if (fetched.finishedAt) return fetched
     await new Promise((resolve) => setTimeout(resolve, everyMs))

@@ -187,6 +187,16 @@ export const registryRuleWords = {
       'It is damaged, or of another list or sorting.',
       'Start from the first page.',
     ],
+    'registry:package_unknown': [
+      'A program comes from a package that was fetched',
+      'No package of this name, version, integrity and lock was fetched here.',
+      'Fetch the package first, then register the server with what it says.',
+    ],
+    'registry:package_program': [
+      'A package starts what it brings',
+      'The package has no program of this name.',
+      'Choose one of the programs that the message names.',
+    ],
     'registry:import': [
       'A file is read as a whole or not at all',
       'A line of the file cannot be taken.',

@@ -114,7 +114,10 @@ function Neighbours(about: {
       <ul className="text-[13px]">
         {agents.map(({ id, name, calls }) => (
           <li key={id} className="flex justify-between gap-3">
-            <Link href={paths.agent(id, 'connections')} className="min-w-0 truncate text-accent hover:underline">
+            <Link
+              href={paths.agent(id, 'connections')}
+              className="min-h-6 min-w-0 truncate py-0.5 text-accent hover:underline"
+            >
               {name}
             </Link>
             <span className="text-muted-foreground tabular-nums">{formatCount(calls)}</span>
