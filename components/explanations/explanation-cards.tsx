@@ -22,10 +22,12 @@ export function OutcomeBadge({ outcome }: { outcome: Explanation['outcome'] }) {
 /** What was decided, by which rule, who set it, who can change it, and where to go from here. */
 export function DecisionCard({ explained, actions }: { explained: Explanation; actions?: ReactNode }) {
   const { about, rule, message, setBy, changedBy, usage, remedy, next } = explained
+  // Of a call that was ended, whether it had been sent comes first: it may have been carried out.
+  const brokenOff = explained.steps.find(({ outcome }) => outcome === 'broken_off')?.note
   return (
     <Card title="The decision">
       <Facts>
-        <Fact label="Said">{message ?? explained.meaning}</Fact>
+        <Fact label="Said">{brokenOff ?? message ?? explained.meaning}</Fact>
         {rule !== null && (
           <Fact label="Rule">
             <RuleLink id={rule} agentId={about.agent?.id} serverId={about.server?.id} as="id" /> {explained.meaning}
