@@ -1,3 +1,4 @@
+import { Bag } from '#lib/core/bag.ts'
 import { err } from '#lib/core/result.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import { type BindingLimit, limitFacts, limitWords } from '#lib/guardrails/rules/own-limits.ts'
@@ -24,7 +25,8 @@ export class Running {
   readonly controller = new AbortController()
   /** It has left for its server: from then on it may be carried out. */
   sent = false
-  readonly #calls: Set<Running>
+  readonly #calls: Bag<Running>
+  readonly #place: ReturnType<Bag<Running>['add']>
   readonly #atOnce: CallsAtOnce
   #heldBytes = 0
   readonly #gone: AbortSignal
@@ -34,7 +36,7 @@ export class Running {
 
   constructor(
     call: ToolCall,
-    options: { teamId: string; deadline: BindingLimit; gone: AbortSignal; calls: Set<Running>; atOnce: CallsAtOnce },
+    options: { teamId: string; deadline: BindingLimit; gone: AbortSignal; calls: Bag<Running>; atOnce: CallsAtOnce },
   ) {
     this.call = call
     this.teamId = options.teamId
@@ -45,7 +47,7 @@ export class Running {
     this.#timer = setTimeout(this.#late, options.deadline.limit)
     options.gone.addEventListener('abort', this.#leave, { once: true })
     if (options.gone.aborted) this.#leave()
-    this.#calls.add(this)
+    this.#place = this.#calls.add(this)
     this.#atOnce.begin(call)
   }
 
@@ -55,7 +57,7 @@ export class Running {
 
   /** From now on it may take so long again, but never longer than `longestMs` in all. Whose deadline it is then, the denial says. */
   extend(given: BindingLimit, { longestMs, late }: { longestMs: number; late?: Denial }): void {
-    if (this.controller.signal.aborted || !this.#calls.has(this)) return
+    if (this.controller.signal.aborted || !this.#calls.has(this.#place)) return
     const rest = longestMs - (performance.now() - this.#startedAt)
     const left = Math.min(given.limit, rest)
     this.#deadline = rest < given.limit ? { limit: longestMs, limitOf: 'platform' } : given
@@ -66,14 +68,14 @@ export class Running {
   end(): void {
     clearTimeout(this.#timer)
     this.#gone.removeEventListener('abort', this.#leave)
-    if (!this.#calls.delete(this)) return
+    if (!this.#calls.remove(this.#place)) return
     this.#atOnce.end(this.call)
     this.#atOnce.letGo(this.#heldBytes)
   }
 
   /** Whether so much more of its answer may be held in memory, until it is over. */
   hold(bytes: number, max: number): boolean {
-    if (!this.#calls.has(this) || !this.#atOnce.hold(bytes, max)) return false
+    if (!this.#calls.has(this.#place) || !this.#atOnce.hold(bytes, max)) return false
     this.#heldBytes += bytes
     return true
   }
@@ -91,7 +93,7 @@ export class Running {
 
 /** The calls that are being carried out: each is decided again whenever the registry changes, and ended when it would now be refused. */
 export class InFlight {
-  readonly #calls = new Set<Running>()
+  readonly #calls = new Bag<Running>()
   readonly atOnce = new CallsAtOnce()
 
   get size(): number {
@@ -106,7 +108,7 @@ export class InFlight {
   /** Ends every call that would be refused now; returns what it ended. */
   recheck(view: PolicyView, now: Date): Running[] {
     const ended: Running[] = []
-    for (const entry of this.#calls) {
+    for (const entry of this.#calls.values()) {
       if (entry.controller.signal.aborted) continue
       const decision = decideAgain(entry.call, view, now)
       // What is spent is spent: a budget refuses the next call, it does not break off this one.
@@ -118,7 +120,7 @@ export class InFlight {
   }
 
   abortAll(denial: Denial): void {
-    for (const { controller } of this.#calls) controller.abort(new CallEnded(denial))
+    for (const { controller } of this.#calls.values()) controller.abort(new CallEnded(denial))
   }
 }
 

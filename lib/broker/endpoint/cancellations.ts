@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { Bag } from '#lib/core/bag.ts'
 import type { RpcId } from '../wire.ts'
 
 /** Whose request it is: request ids are unique within a session of one agent's run only. */
@@ -9,7 +10,7 @@ export type RequestKey = { agentId: string; runId: string | null; session: strin
  * replica than its request is told to all of them.
  */
 export class Cancellations {
-  readonly #requests = new Map<string, AbortController>()
+  readonly #requests = new Bag<{ key: RequestKey; controller: AbortController }>()
   readonly #broadcast: (digest: string) => void
 
   /** @param broadcast hands the digest to `cancelDigest` of every replica */
@@ -19,22 +20,16 @@ export class Cancellations {
 
   /** Call `end` when the request is answered. */
   begin(key: RequestKey): { gone: AbortSignal; end: () => void } {
-    const name = nameOf(key)
     const controller = new AbortController()
-    this.#requests.set(name, controller)
-    return {
-      gone: controller.signal,
-      end: () => {
-        if (this.#requests.get(name) === controller) this.#requests.delete(name)
-      },
-    }
+    const place = this.#requests.add({ key, controller })
+    return { gone: controller.signal, end: () => void this.#requests.remove(place) }
   }
 
-  /** Whether the request is here. Of one that has ended already, or of somebody else's, nothing happens. */
+  /** Whether the request is here. Of one that has ended already, or of somebody else's, nothing happens. Seldom, so looking through all requests is cheap enough. */
   cancel(key: RequestKey): boolean {
-    const request = this.#requests.get(nameOf(key))
-    request?.abort()
-    return request !== undefined
+    const meant = this.#requests.values().filter((request) => isSame(request.key, key))
+    for (const { controller } of meant) controller.abort()
+    return meant.length > 0
   }
 
   /** A digest, because a request's id may be as long as its caller likes. */
@@ -42,9 +37,9 @@ export class Cancellations {
     this.#broadcast(digestOf(nameOf(key)))
   }
 
-  /** Told by another replica. Seldom, so looking through all requests is cheap enough. */
+  /** Told by another replica. */
   cancelDigest(digest: string): void {
-    for (const [name, request] of this.#requests) if (digestOf(name) === digest) request.abort()
+    for (const { key, controller } of this.#requests.values()) if (digestOf(nameOf(key)) === digest) controller.abort()
   }
 }
 
@@ -55,6 +50,12 @@ export function cancelledId(body: unknown): RpcId | undefined {
   if (method !== 'notifications/cancelled' || typeof params !== 'object' || params === null) return undefined
   const { requestId } = params as { requestId?: unknown }
   return typeof requestId === 'string' || typeof requestId === 'number' ? requestId : undefined
+}
+
+function isSame(one: RequestKey, other: RequestKey): boolean {
+  return (
+    one.id === other.id && one.session === other.session && one.agentId === other.agentId && one.runId === other.runId
+  )
 }
 
 function nameOf({ agentId, runId, session, id }: RequestKey): string {

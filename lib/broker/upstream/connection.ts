@@ -251,7 +251,7 @@ export class UpstreamConnection {
     if (own || request.envelope?.capabilities) post.silenceMs = 0
     const shown = this.#credential.current()
     const left = running?.sent ?? false
-    if (running) post.leaves = () => (running.sent = true)
+    post.sending = running
     try {
       const reply = await readReply(await send(post), post, id)
       this.#credential.report?.works()
@@ -302,7 +302,7 @@ export class UpstreamConnection {
   #cancel(post: Post, requestId: number | string): void {
     const params = { requestId, reason: 'The broker has ended the call.' }
     const body = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
-    postNotification({ ...post, body, leaves: undefined, signal: AbortSignal.timeout(cancelMs) }).catch(() => {})
+    postNotification({ ...post, body, sending: undefined, signal: AbortSignal.timeout(cancelMs) }).catch(() => {})
   }
 
   #postOf(

@@ -46,8 +46,8 @@ export type Post = {
   hold?: ((bytes: number) => boolean) | undefined
   /** What the server says is only passed on: numbers stay as they are written. */
   exact?: boolean | undefined
-  /** Told when it has a connection and is written to it. */
-  leaves?: (() => void) | undefined
+  /** Marked when it has a connection and is written to it. */
+  sending?: { sent: boolean } | undefined
   /** Lets go of its reply's stream, after an event with an id: the rest can be had. */
   cut?: AbortSignal | undefined
   /** Told when an event of its reply's stream has an id. */
@@ -107,14 +107,14 @@ async function sendProven(post: Post, method: 'POST' | 'GET' | 'DELETE', prover:
 }
 
 async function sendOnce(
-  { pool, path, body, signal, silenceMs, leaves }: Post,
+  { pool, path, body, signal, silenceMs, sending }: Post,
   method: 'POST' | 'GET' | 'DELETE',
   headers: Record<string, string>,
 ): Promise<Incoming> {
   try {
     const timeouts = silenceMs === undefined ? {} : { bodyTimeout: silenceMs, headersTimeout: silenceMs }
     const options = { path, method, headers, body: method === 'POST' ? body : null, ...timeouts }
-    return await Incoming.of(pool, options, signal, leaves)
+    return await Incoming.of(pool, options, signal, sending)
   } catch (error) {
     signal.throwIfAborted()
     const code = codeOf(error)

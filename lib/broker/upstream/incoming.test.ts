@@ -93,8 +93,8 @@ test('a request that waits for a connection is given up at once, and never sent'
   })
   const first = Incoming.of(pool, { path: '/', method: 'POST', body: 'a' }, new AbortController().signal)
   const giving = new AbortController()
-  let left = false
-  const second = Incoming.of(pool, { path: '/', method: 'POST', body: 'b' }, giving.signal, () => (left = true))
+  const sending = { sent: false }
+  const second = Incoming.of(pool, { path: '/', method: 'POST', body: 'b' }, giving.signal, sending)
   let answered = false
   void first.then(() => (answered = true))
   giving.abort(new Error('no time'))
@@ -102,7 +102,7 @@ test('a request that waits for a connection is given up at once, and never sent'
   expect(answered).toBe(false)
   await (await first).dump()
   await sleep(50)
-  expect([asked, left]).toEqual([1, false])
+  expect([asked, sending.sent]).toEqual([1, false])
 })
 
 test('a body that is given up, or breaks off, says why', async () => {

@@ -16,7 +16,7 @@ export class Incoming implements Dispatcher.DispatchHandler {
   statusCode = 0
   headers: IncomingHttpHeaders = {}
   readonly #signal: AbortSignal
-  readonly #leaves: (() => void) | undefined
+  readonly #sending: { sent: boolean } | undefined
   readonly #head = Promise.withResolvers<this>()
   #controller: Dispatcher.DispatchController | null = null
   #waiting: Buffer[] = []
@@ -28,20 +28,20 @@ export class Incoming implements Dispatcher.DispatchHandler {
   #rest: number | null = null
   #restTimer: NodeJS.Timeout | undefined
 
-  private constructor(signal: AbortSignal, leaves?: () => void) {
+  private constructor(signal: AbortSignal, sending?: { sent: boolean }) {
     this.#signal = signal
-    this.#leaves = leaves
+    this.#sending = sending
     signal.addEventListener('abort', this.#abort)
   }
 
-  /** Sends a request; resolves with the head of its answer. Rejects with the signal's reason at once, also while the request waits for a connection; `leaves` is told when it has one. */
+  /** Sends a request; resolves with the head of its answer. Rejects with the signal's reason at once, also while the request waits for a connection; `sending` is marked when it has one. */
   static of(
     dispatcher: Dispatcher,
     options: Dispatcher.DispatchOptions,
     signal: AbortSignal,
-    leaves?: () => void,
+    sending?: { sent: boolean },
   ): Promise<Incoming> {
-    const incoming = new Incoming(signal, leaves)
+    const incoming = new Incoming(signal, sending)
     if (signal.aborted) incoming.#fail(signal.reason)
     else {
       try {
@@ -100,7 +100,7 @@ export class Incoming implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     if (this.#failure) controller.abort(errorOf(this.#failure.error))
-    else this.#leaves?.()
+    else if (this.#sending) this.#sending.sent = true
   }
 
   onResponseStart(_: Dispatcher.DispatchController, statusCode: number, headers: IncomingHttpHeaders): void {
