@@ -122,11 +122,8 @@ async function startProgram(file: string, ...args: string[]): Promise<{ url: str
   return { url: `http://127.0.0.1:${port}`, process: child }
 }
 
-/** Arguments of Node for the broker: as it is started, and more, such as `--cpu-prof`. */
-const brokerArguments = [
-  ...brokerNodeArguments,
-  ...(process.env['BENCH_BROKER_ARGUMENTS'] ?? '').split(' ').filter(Boolean),
-]
+/** Arguments of Node for the broker besides those it is started with, such as `--cpu-prof` or `--trace-gc`. */
+const moreArguments = (process.env['BENCH_BROKER_ARGUMENTS'] ?? '').split(' ').filter(Boolean)
 
 function startBroker({
   port,
@@ -137,8 +134,9 @@ function startBroker({
   databaseUrl: string
   checkout?: string
 }): ChildProcess {
-  return spawn(process.execPath, [...brokerArguments, join(checkout, 'lib/broker/main.ts')], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+  return spawn(process.execPath, [...brokerNodeArguments, ...moreArguments, join(checkout, 'lib/broker/main.ts')], {
+    // What Node says of itself goes there.
+    stdio: ['ignore', moreArguments.length > 0 ? 'inherit' : 'ignore', 'inherit'],
     env: {
       NODE_ENV: 'production',
       DATABASE_URL: databaseUrl,

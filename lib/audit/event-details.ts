@@ -144,6 +144,8 @@ export type ScopeRequestApproved = {
 export type McpResultPassed = {
   argumentsDigest: string
   outcome: 'ok' | 'tool_error' | 'upstream_error' | 'aborted'
+  /** The call has its own end on record, and nothing of its answer left: a rule ended it while that was being written. */
+  withheld?: true
   /** Of the server's reply. */
   bytes: number
   ms: number

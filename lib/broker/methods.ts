@@ -57,6 +57,12 @@ export function mirroredParam(method: string): 'name' | 'uri' | 'taskId' | null 
   return isReadMethod(method) ? readMethods[method].name : null
 }
 
+/** The prompt a request asks for, as its caller named it; null when it asks for none. */
+export function promptIn(method: string, params: Record<string, unknown>): string | null {
+  const { name } = params
+  return method === 'prompts/get' && typeof name === 'string' ? name : null
+}
+
 /** What is sent to the server for a call that is allowed. */
 export function messageFor(params: Record<string, unknown>, tool: ToolFacts): Omit<UpstreamRequest, 'signal'> {
   const repeatable = tool.class === 'read'

@@ -27,13 +27,13 @@ import { guardReply, joinFindings } from './guards.ts'
 import { holdForPerson } from './holding/hold.ts'
 import { sessionOf } from './holding/session.ts'
 import type { LargeReply } from './large/large-reply.ts'
-import { passOn } from './large/pass-on.ts'
+import { passOn, withhold } from './large/pass-on.ts'
 import { CallEnded } from './in-flight.ts'
 import { resolveMerged } from './merged-names.ts'
 import { saidResult } from './merged-results.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
 import { countRated, type Going } from './rated-calls.ts'
-import { recordedArguments } from './methods.ts'
+import { promptIn, recordedArguments } from './methods.ts'
 import { hasSessionTasks, mayUseTasks, onlyAsTask, takesAny, taskNotTranslated, withoutHint } from './tasks/offered.ts'
 import { missingCapability } from './tasks/refusals.ts'
 import { handleIn, taskRecord } from './tasks/replies.ts'
@@ -252,7 +252,7 @@ async function carriedOut(
       cost: callCost(tool, { ...end, sent: running.sent }),
       now: parts.now(),
     })
-    const row = observing(finished, { tool, given: call.arguments, isPrivate: server.isPrivate })
+    let row = observing(finished, { tool, given: call.arguments, isPrivate: server.isPrivate })
     const durable = await recorded(parts, row, { happened: true, telemetry })
     const labels = { server: tool.serverId, tool: tool.name, class: tool.class, decision: 'allow' } as const
     telemetry.called({ ...labels, outcome: durable ? end.outcome : 'audit_unavailable' })
@@ -260,8 +260,10 @@ async function carriedOut(
     const stopped = isStopped(running.signal)
     if (!durable) return refuse(parts, request, afterTheFact(changes), changes ? 200 : 503)
     if (stopped) {
+      const streamed = end.outcome === 'streamed'
       end = endOf(running.signal.reason as CallEnded)
       explained = explainedEnd(parts, end, call)
+      row = await withhold(parts, record, { denial: end.denial, explained, streamed })
     } else if (large) {
       const passing = large
       large = undefined
@@ -288,6 +290,7 @@ async function forward(parts: PipelineParts, request: AgentRequest, turn: Omit<T
       url: server.url,
       method: isMethod ? name : 'tools/call',
       tool: isMethod ? null : name,
+      prompt: isMethod ? promptIn(name, request.params) : null,
     }))
     const send = async (): Promise<RpcReply> => {
       signal.throwIfAborted()

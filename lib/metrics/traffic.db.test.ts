@@ -66,6 +66,22 @@ describe('traffic', () => {
     expect((await serverTraffic(at(db), { serverId, hours: 168 })).series).toHaveLength(7)
   })
 
+  dbTest('a call whose answer was withheld after its end was on record is one call, broken off', async ({ db }) => {
+    const { id: agentId } = await makeAgent(db)
+    const serverId = await makeServer(db)
+    const about = { agentId, serverId, tool: 'look' }
+    await called(db, { ...about, ms: 800 })
+    await inTx(at(db), async (tx, ctx) => {
+      const subject = { kind: 'tool', id: `${serverId}/look`, name: 'look' } as const
+      const detail = { argumentsDigest: 'x', outcome: 'aborted', withheld: true, bytes: 0, ms: 0 } as const
+      recordAudit(tx, ctx, { event: 'mcp.result_passed', subject, ...about, rule: 'killed', detail })
+    })
+    await rollUpTraffic(at(db))
+    const { totals } = await serverTraffic(at(db), { serverId, hours: 24 })
+    expect(totals).toMatchObject({ calls: 1, aborted: 1 })
+    expect(totals.p50Ms).toBeGreaterThan(500)
+  })
+
   dbTest('says until when calls are counted', async ({ db }) => {
     const { id: agentId } = await makeAgent(db)
     const serverId = await makeServer(db)

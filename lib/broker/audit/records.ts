@@ -99,11 +99,12 @@ function isPart(outcome: CallOutcome): boolean {
   return outcome === 'cut_off' || outcome === 'asked' || outcome === 'input_required'
 }
 
-/** How a result ended that was passed on while it arrived. */
+/** How a result ended that was passed on while it arrived, or that stayed here after its call was on record. */
 export function passedOnRow(
   record: CallRecord,
   end: {
     outcome: 'ok' | 'tool_error' | 'aborted' | 'upstream_error'
+    withheld?: boolean
     bytes: number
     ms: number
     /** Why it is not whole. */
@@ -117,6 +118,7 @@ export function passedOnRow(
   const detail = {
     argumentsDigest: record.argumentsDigest,
     outcome: end.outcome,
+    ...(end.withheld ? { withheld: true as const } : {}),
     bytes: end.bytes,
     ms: Math.round(end.ms),
     ...(end.reason === null ? {} : { reason: auditText(end.reason, 1000) }),

@@ -3,7 +3,9 @@ import type { Db } from '#lib/db/client.ts'
 import { makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { ctxFor } from '#lib/dev/test/fleet.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
+import { explainDecision } from '#lib/guardrails/queries/explanation/decision.ts'
 import { modernCall, RawAgent } from '../testing/raw-agent.ts'
 import type { TestBroker } from '../testing/start-broker.ts'
 import { talkativeWorld } from '../testing/talkative-world.ts'
@@ -83,4 +85,25 @@ test('so is an answer in a session', async ({ db, world }) => {
     expect([status, last.error?.data?.['rule']]).toEqual([403, 'grant_missing'])
     expect(world.servers[serverId].heard.slice(heard).join()).not.toContain('Ada')
   }
+})
+
+test('an answer that stays here because its grant went while its end was put on record is on record as that', async ({
+  db,
+  world,
+}) => {
+  const { raw, grants, agentId } = await reader(db, world, 'modern')
+  const send = () => raw.ask(modernCall('plain'))
+  const { last } = await revokedWhileRecorded(db, { ...world, grantId: grants[0]!, send })
+  expect(JSON.stringify(last)).toContain('grant_missing')
+  const rows = await db.auditEvent.findMany({
+    where: { agentId, event: { in: ['mcp.call_allowed', 'mcp.result_passed'] } },
+    orderBy: { seq: 'asc' },
+  })
+  expect(rows).toMatchObject([
+    { event: 'mcp.call_allowed', rule: null, detail: { outcome: 'ok' } },
+    { event: 'mcp.result_passed', rule: 'grant_missing', detail: { outcome: 'aborted', withheld: true, bytes: 0 } },
+  ])
+  // What the agent is told names the record of that.
+  expect(JSON.stringify(last)).toContain(rows[1]!.id)
+  expect(await explainDecision(ctxFor(db), { id: rows[1]!.id })).toMatchObject({ outcome: 'ended' })
 })

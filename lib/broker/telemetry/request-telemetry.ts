@@ -15,7 +15,14 @@ export type RequestFacts = {
 }
 /** How a request or a part of it ended; `error` names a class of errors, null when it went well. */
 export type SpanEnd = { error: string | null; labels?: CallLabels | undefined }
-export type UpstreamFacts = { serverId: string; url: string; method: string; tool: string | null }
+export type UpstreamFacts = {
+  serverId: string
+  url: string
+  method: string
+  tool: string | null
+  /** As its caller named it: only when the server has answered is it a name of anything. */
+  prompt: string | null
+}
 
 /** The span of one request. `part` adds a span that has ended already; times are of the monotonic clock, in milliseconds. */
 export type RequestSpan = {

@@ -4,6 +4,7 @@ import { agentSession, brokerWorld, lastEvent, postCall, until } from '#lib/dev/
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { startOtlpReceiver } from '#lib/dev/test/otlp-receiver.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
+import { startLibraries } from '../testing/libraries.ts'
 import { startBroker } from '../testing/start-broker.ts'
 import { startTracing } from './tracing.ts'
 
@@ -152,4 +153,32 @@ test('a call to a server without an address is traced as any other, and ends', a
     world.receiver.spans.find((span) => span.kind === 3 && span.attributes['wheelhouse.server.id'] === 'program')
   await until(() => exchange() !== undefined)
   expect(exchange()!.attributes).not.toHaveProperty('server.address')
+})
+
+test('a prompt names its spans once the server has answered with it', async ({ db, world }) => {
+  const libraries = await startLibraries(db)
+  try {
+    const agent = await makeAgent(db)
+    await makeGrant(db, { agentId: agent.agentId, serverId: 'west', toolName: 'method:prompts' })
+    await world.broker.broker.keeper.refresh()
+    const client = await agentSession(db, world, { agent, serverId: 'west', era: 'legacy' })
+    await client.getPrompt({ name: 'bye' })
+    await expect(client.getPrompt({ name: 'made up by its caller' })).rejects.toThrow()
+    const named = () =>
+      world.receiver.spans.filter((span) => span.attributes['mcp.method.name'] === 'prompts/get' && span.kind !== 1)
+    await until(() => named().length === 4)
+    const told = named().map(
+      ({ kind, name, attributes }) => `${kind} ${name} (${String(attributes['gen_ai.prompt.name'])})`,
+    )
+    expect(told.toSorted()).toEqual([
+      '2 prompts/get (undefined)',
+      '2 prompts/get bye (bye)',
+      '3 prompts/get (undefined)',
+      '3 prompts/get bye (bye)',
+    ])
+    expect(world.receiver.bodies.join('\n')).not.toContain('made up by its caller')
+    await client.close()
+  } finally {
+    libraries.stop()
+  }
 })

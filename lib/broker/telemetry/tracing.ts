@@ -60,6 +60,7 @@ export function startTracing(config: NonNullable<BrokerConfig['tracing']> & { in
 type Start = (name: string, options: { kind?: SpanKind; startTime?: number; attributes?: Attributes }) => Span
 
 function requestSpan({ facts, span, start }: { facts: RequestFacts; span: Span; start: Start }): RequestSpan {
+  let prompt: string | null = null
   return {
     traceId: span.spanContext().traceId,
     part(name, startedAt, endedAt) {
@@ -72,6 +73,9 @@ function requestSpan({ facts, span, start }: { facts: RequestFacts; span: Span; 
       return {
         context: traceContextOf(exchange),
         end({ code, ...how }) {
+          // What its caller made up names no span.
+          prompt = how.error === null ? to.prompt : null
+          if (prompt !== null) namePrompt(exchange, to.method, prompt)
           if (code !== undefined) exchange.setAttribute('rpc.response.status_code', String(code))
           finish(exchange, how)
         },
@@ -88,9 +92,14 @@ function requestSpan({ facts, span, start }: { facts: RequestFacts; span: Span; 
         // Only names of tools the registry knows get this far, so there are few.
         if (facts.method === 'tools/call' && labels.tool !== '') span.updateName(`${facts.method} ${labels.tool}`)
       }
+      if (prompt !== null) namePrompt(span, facts.method, prompt)
       finish(span, how)
     },
   }
+}
+
+function namePrompt(span: Span, method: string, prompt: string): void {
+  span.setAttribute('gen_ai.prompt.name', prompt).updateName(`${method} ${prompt}`)
 }
 
 function finish(span: Span, { error }: SpanEnd): void {

@@ -73,16 +73,16 @@ export async function forgetTraffic(ctx: Ctx): Promise<number> {
 /**
  * Calls in the log. A name that a server does not have is counted without it, or a caller could fill the table with names of its own; one that was allowed is known.
  * What a server asked in between, and a part that went on in another request, is no call of its own, though what is billed of it counts. A result that was passed on
- * while it arrived has its end, and so its duration, in a row of its own.
+ * while it arrived has its end, and so its duration, in a row of its own. One that was withheld after its end was on record has ended once, and is counted as broken off besides.
  */
 function eventsBetween(after: bigint, upTo: bigint): Prisma.Sql {
   return Prisma.sql`
     select e.*, e."event" = 'mcp.call_allowed' and e."outcome" in (${callOutcomes}) as "call",
-      e."event" = 'mcp.result_passed' or (e."event" = 'mcp.call_allowed' and e."outcome" in (${callOutcomes}) and e."outcome" <> 'streamed') as "ended"
+      (e."event" = 'mcp.result_passed' and not e."withheld") or (e."event" = 'mcp.call_allowed' and e."outcome" in (${callOutcomes}) and e."outcome" <> 'streamed') as "ended"
     from (
       select e."agentId", e."serverId", e."runId", e."at", e."event",
         case when e."event" <> 'mcp.call_denied' or t."name" is not null then e."tool" else '' end as "tool",
-        e."detail"->>'outcome' as "outcome", (e."detail"->>'ms')::bigint as "ms", ${callCostExpression} as "cost",
+        e."detail"->>'outcome' as "outcome", e."detail"->'withheld' is not null as "withheld", (e."detail"->>'ms')::bigint as "ms", ${callCostExpression} as "cost",
         case when e."event" = 'mcp.call_denied' then coalesce((e."detail"->>'count')::bigint, 1) end as "refused"
       from "AuditEvent" e
       join "McpServer" s on s."id" = e."serverId"
