@@ -10,7 +10,6 @@ import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
 import { holdFor } from '#lib/guardrails/rules/holds.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
-import type { ExplainedFacts } from '#lib/guardrails/schema/explanation.ts'
 import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
 import { observing } from './audit/observations.ts'
 import { callCost } from './audit/call-cost.ts'
@@ -27,7 +26,7 @@ import { guardReply, joinFindings } from './guards.ts'
 import { holdForPerson } from './holding/hold.ts'
 import { sessionOf } from './holding/session.ts'
 import type { LargeReply } from './large/large-reply.ts'
-import { passOn, withhold } from './large/pass-on.ts'
+import { passOn } from './large/pass-on.ts'
 import { CallEnded } from './in-flight.ts'
 import { resolveMerged } from './merged-names.ts'
 import { saidResult } from './merged-results.ts'
@@ -43,6 +42,7 @@ import { CutOff, UpstreamFailure } from './upstream/failure.ts'
 import type { RpcReply } from './upstream/http.ts'
 import type { BrokeredServer, BrokeredTool } from './view/view.ts'
 import { type Answer, cutAnswer, errorAnswer, refusedAnswer, resultAnswer, statusFor } from './wire.ts'
+import { type RecordedEnd, withheld } from './withheld.ts'
 
 const noArguments = {}
 
@@ -237,10 +237,10 @@ async function carriedOut(
     const server = parts.view.servers.get(call.serverId) ?? (allowed.server as BrokeredServer)
     const turn = { server, agent, tool, grant, call, running, record, intended: changes }
     request.talk.begin(parts, turn)
-    let end = await forward(parts, request, turn)
+    const end = await forward(parts, request, turn)
     large = end.reply?.ok ? end.reply.large : undefined
     telemetry.took('upstream', sentAt)
-    let explained = explainedEnd(parts, end, call)
+    const explained = explainedEnd(parts, end, call)
     const finished = finishedRow(record, {
       outcome: end.outcome,
       ms: performance.now() - sentAt,
@@ -252,26 +252,22 @@ async function carriedOut(
       cost: callCost(tool, { ...end, sent: running.sent }),
       now: parts.now(),
     })
-    let row = observing(finished, { tool, given: call.arguments, isPrivate: server.isPrivate })
+    const row = observing(finished, { tool, given: call.arguments, isPrivate: server.isPrivate })
     const durable = await recorded(parts, row, { happened: true, telemetry })
     const labels = { server: tool.serverId, tool: tool.name, class: tool.class, decision: 'allow' } as const
     telemetry.called({ ...labels, outcome: durable ? end.outcome : 'audit_unavailable' })
     // Stopped while its record was being written: then the answer stays here as well.
     const stopped = isStopped(running.signal)
     if (!durable) return refuse(parts, request, afterTheFact(changes), changes ? 200 : 503)
-    if (stopped) {
-      const streamed = end.outcome === 'streamed'
-      end = endOf(running.signal.reason as CallEnded)
-      explained = explainedEnd(parts, end, call)
-      row = await withhold(parts, record, { denial: end.denial, explained, streamed })
-    } else if (large) {
+    if (!stopped && large) {
       const passing = large
       large = undefined
       passed = true
       return passOn(parts, request, { large: passing, record, server, running })
     }
-    const about = { serverId: call.serverId, decisionId: String(row['id']), ...(explained ? { explained } : {}) }
-    return answerOf(parts, request, end, about)
+    const said = { end, explained, row }
+    const by = running.signal.reason as CallEnded
+    return answerOf(parts, request, call.serverId, stopped ? await withheld(parts, record, { call, said, by }) : said)
   } finally {
     // A result that is passed on is under way until its end; one that is not is let go.
     if (large) await large.close()
@@ -320,10 +316,11 @@ async function forward(parts: PipelineParts, request: AgentRequest, turn: Omit<T
 function answerOf(
   parts: PipelineParts,
   request: AgentRequest,
-  end: End,
-  about: { serverId: string; decisionId: string; explained?: ExplainedFacts },
+  serverId: string,
+  { end, explained, row }: RecordedEnd,
 ): Answer {
   const { era, id } = request
+  const about = { serverId, decisionId: String(row['id']), ...(explained ? { explained } : {}) }
   if (end.reply?.ok) return resultAnswer(era, id, saidResult(request, about.serverId, end.reply.result))
   if (end.reply) return errorAnswer(statusFor(era, end.reply.status), id, end.reply.error)
   if (end.outcome === 'cut_off') return cutAnswer

@@ -59,6 +59,9 @@ describe.each(Object.entries(revocations))('when its %s is revoked', (_, revoke)
     await until(() => modern.cancelled === before + 1, soonMs)
     expect((await answer).text).toContain('"rule":"token_revoked"')
     expect(await lastEvent(db, credential.agentId, 'mcp.call_allowed')).toMatchObject({ rule: 'token_revoked' })
+    // Its one record says it: nothing is said to be withheld besides.
+    const { agentId } = credential
+    expect(await db.auditEvent.count({ where: { agentId, event: 'mcp.result_passed' } })).toBe(0)
   })
 
   test('a held call ends, and no approval releases it', async ({ db, world }) => {

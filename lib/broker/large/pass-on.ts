@@ -2,7 +2,6 @@ import type { AuditRow, CallRecord } from '../audit/records.ts'
 import { passedOnRow } from '../audit/records.ts'
 import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
-import type { ExplainedFacts } from '#lib/guardrails/schema/explanation.ts'
 import { denialOf } from '../call-ends.ts'
 import { CallEnded, type Running } from '../in-flight.ts'
 import { type AgentRequest, type PipelineParts, recorded } from '../pipeline-parts.ts'
@@ -86,18 +85,4 @@ async function passed(
     await large.close()
     running.end()
   }
-}
-
-/** Records that an answer stayed here: a rule ended its call while the end of it was being written, which says nothing of that. Returns its row, durable or kept until it is. */
-export async function withhold(
-  parts: PipelineParts,
-  record: CallRecord,
-  about: { denial: Denial | null; explained: ExplainedFacts | undefined; streamed: boolean },
-): Promise<AuditRow> {
-  const { denial, explained, streamed } = about
-  const reason = denial?.message ?? null
-  const kept = { outcome: 'aborted', withheld: !streamed, bytes: 0, ms: 0, reason, denial, findings: null } as const
-  const row = passedOnRow(record, { ...kept, explained, now: parts.now() })
-  await recorded(parts, row, { happened: true })
-  return row
 }

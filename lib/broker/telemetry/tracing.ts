@@ -18,6 +18,7 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
 import type { BrokerConfig } from '#lib/config/broker.ts'
+import { auditText } from '../audit/records.ts'
 import type { RequestFacts, RequestSpan, SpanEnd, Tracer, UpstreamFacts } from './request-telemetry.ts'
 import type { TraceContext } from './trace-context.ts'
 
@@ -98,8 +99,10 @@ function requestSpan({ facts, span, start }: { facts: RequestFacts; span: Span; 
   }
 }
 
+/** A server may answer to any name, however long. */
 function namePrompt(span: Span, method: string, prompt: string): void {
-  span.setAttribute('gen_ai.prompt.name', prompt).updateName(`${method} ${prompt}`)
+  const name = auditText(prompt)
+  span.setAttribute('gen_ai.prompt.name', name).updateName(`${method} ${name}`)
 }
 
 function finish(span: Span, { error }: SpanEnd): void {
