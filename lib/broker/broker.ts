@@ -181,6 +181,7 @@ export class Broker {
       isDraining: () => this.#draining,
       onRefused: (rule) => metrics.refused(rule),
     })
+    const refresh = () => this.keeper.refreshSoon()
     this.#server = createEndpoint({
       pipeline: {
         view,
@@ -210,6 +211,7 @@ export class Broker {
         limits,
         portalUrl,
         now,
+        refresh,
         lookAgain: (server) => this.discovery.again(server),
       },
       keeper: this.keeper,
@@ -221,7 +223,7 @@ export class Broker {
           revoked: view.revoked,
         }),
         proofs: new SeenProofs({ claim: (proof) => claimProof({ ...ctx(), db: this.#claiming }, proof), log }),
-        refresh: () => this.keeper.refreshSoon(),
+        refresh,
         now,
       },
       strangers: this.#strangers,

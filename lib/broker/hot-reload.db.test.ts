@@ -1,8 +1,9 @@
 import { expect } from 'vitest'
 import { freePort } from '#lib/dev/ports.ts'
 import { keyIdOf } from '#lib/core/secret-box.ts'
-import { encryptionKey, makeAgent, portalUrl, secretBox, sessionToken } from '#lib/dev/test/broker.ts'
+import { encryptionKey, makeAgent, portalUrl, secretBox, sessionToken, type TestAgent } from '#lib/dev/test/broker.ts'
 import { postCall, until } from '#lib/dev/test/broker-world.ts'
+import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { startGatedUpstream } from '#lib/dev/test/gated-upstream.ts'
@@ -104,4 +105,37 @@ test('a server that is disabled ends what is under way with the rule, and goes o
   await db.mcpServer.update({ where: { id: 'moving' }, data: { status: 'active' } })
   await broker.broker.keeper.refresh()
   expect((await call('note')).text).toContain('second')
+})
+
+const granted = { class: 'read', reason: 'to be tested', via: 'request', serverId: 'moving' } as const
+
+test.for([
+  [
+    'a grant',
+    (db: Db, { agentId }: TestAgent) => db.grant.create({ data: { ...granted, agentId } }),
+    async () => undefined,
+  ],
+  [
+    'the renewal of an expired grant',
+    (db: Db, { agentId }: TestAgent) => db.grant.updateMany({ where: { agentId }, data: { expiresAt: null } }),
+    (db: Db, { agentId }: TestAgent) =>
+      db.grant.create({ data: { ...granted, agentId, expiresAt: new Date('2026-01-01') } }),
+  ],
+  [
+    'the approval of a tool',
+    (db: Db) => db.mcpTool.updateMany({ where: { name: 'note' }, data: { state: 'approved' } }),
+    async (db: Db, { agentId }: TestAgent) => {
+      await db.grant.create({ data: { ...granted, agentId } })
+      await db.mcpTool.updateMany({ where: { name: 'note' }, data: { state: 'quarantined' } })
+    },
+  ],
+] as const)('%s opens the next call, whatever the broker has heard of it', async ([, give, before], { db, world }) => {
+  const agent = await makeAgent(db)
+  await before(db, agent)
+  await world.broker.broker.keeper.refresh()
+  const token = await sessionToken(db, world.broker.url, agent)
+  const call = async () => (await postCall(world, { token, tool: 'note', serverId: 'moving' })).json.result
+  expect(await call()).toMatchObject({ isError: true })
+  await give(db, agent)
+  expect(await call()).not.toHaveProperty('isError', true)
 })

@@ -39,7 +39,11 @@ export async function listMerged(parts: PipelineParts, request: AgentRequest, me
   const call = { caller, serverId: '', tool: method, isMethod: true } as const
   const tooOften = parts.rates.takeForAgent(caller.agentId)
   if (tooOften) return deny(parts, { ...request, method }, { call, denial: tooOften })
-  const servers = askedFor(parts, request, method)
+  let servers = askedFor(parts, request, method)
+  if (servers.length === 0) {
+    await parts.refresh()
+    servers = askedFor(parts, request, method)
+  }
   if (servers.length === 0) {
     const denial: Denial = { rule: 'grant_missing', message: `${agent.id} holds no grant that covers ${method}.` }
     return deny(parts, { ...request, method }, { call, denial })
@@ -78,7 +82,7 @@ export async function listMerged(parts: PipelineParts, request: AgentRequest, me
 /** The servers that may be asked; one that says it has nothing of the kind is not, unless they all do. */
 function askedFor(parts: PipelineParts, { caller, agent }: AgentRequest, method: ListMethod): BrokeredServer[] {
   const now = parts.now()
-  const granted = mergedOf(parts, agent).filter(
+  const granted = mergedOf(parts, parts.view.agents.get(caller.agentId) ?? agent).filter(
     ({ id }) => decide({ caller, serverId: id, tool: method, isMethod: true }, parts.view, now).ok,
   )
   const having = granted.filter((server) => mayOffer(parts, server, method))

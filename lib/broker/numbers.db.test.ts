@@ -70,8 +70,10 @@ test.for(['json', 'events'])('numbers of a server come to the agent to the digit
 
 test('numbers of a merged list come to the agent to the digit', async ({ db, world }) => {
   const agent = await makeAgent(db)
-  await makeGrant(db, { agentId: agent.agentId, serverId: 'numbers' })
+  // The broker knows the agent before its grant, as it may when it looks in between.
   const token = await sessionToken(db, world.broker.url, agent)
+  await world.broker.broker.keeper.refresh()
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'numbers' })
   const body = '{"jsonrpc":"2.0","id":7,"method":"prompts/list","params":{}}'
   const headers = {
     'content-type': 'application/json',

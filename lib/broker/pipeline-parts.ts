@@ -37,6 +37,8 @@ export type PipelineParts = {
   limits: Limits
   portalUrl: string
   now: () => Date
+  /** Reads what the registry says now; many who ask at once are one. Never rejects. */
+  refresh: () => Promise<void>
   /** Looks at what a server offers now; many who ask at once are one. */
   lookAgain: (server: BrokeredServer) => Promise<unknown>
 }

@@ -1,6 +1,6 @@
 // The way of a call. What may happen here and what may not: whether it is allowed is decided in memory (by the view of the registry), and
 // most calls wait for three things at most: the intent of a change to be durable, the upstream, and the record of the end to be durable. What waits for more, and why: a
-// call under a grant with a rate, to be counted at all brokers together; one that goes on or asks something back, for what is sealed or stands in rows; one that a rule
+// call under a grant with a rate, to be counted at all brokers together; one that is to be refused for want of what may have just been given, for the registry; one that goes on or asks something back, for what is sealed or stands in rows; one that a rule
 // holds, for a person (holding/).
 // Nothing leaves before its record is durable, and whatever fails refuses.
 import { digestOf } from '#lib/core/canonical-json.ts'
@@ -30,6 +30,7 @@ import { passOn } from './large/pass-on.ts'
 import { CallEnded } from './in-flight.ts'
 import { resolveMerged } from './merged-names.ts'
 import { saidResult } from './merged-results.ts'
+import { mayBeOutdated } from './outdated.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
 import { countRated, type Going } from './rated-calls.ts'
 import { promptIn, recordedArguments } from './methods.ts'
@@ -90,7 +91,11 @@ export async function runCall(parts: PipelineParts, request: AgentRequest, call:
   // First: whoever asks too often costs no decision, and no record for each.
   const tooOften = parts.rates.takeForAgent(call.caller.agentId)
   if (tooOften) return deny(parts, request, { call, denial: tooOften })
-  const decision = decide(call, parts.view, parts.now())
+  let decision = decide(call, parts.view, parts.now())
+  if (!decision.ok && mayBeOutdated(decision.error)) {
+    await parts.refresh()
+    decision = decide(call, parts.view, parts.now())
+  }
   request.telemetry.took('decide', startedAt)
   if (!decision.ok) return deny(parts, request, { call, denial: decision.error })
   return isContinued(request)
