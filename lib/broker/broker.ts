@@ -36,7 +36,6 @@ import { RateLimits } from './rate-limits.ts'
 import { RegistryDoor } from './registry/door.ts'
 import { RegistryThread } from './registry/thread.ts'
 import { StopWatch } from './stop-watch.ts'
-import { decideTask } from './tasks/offered.ts'
 import { TaskEnds } from './tasks/task-ends.ts'
 import type { Tracer } from './telemetry/request-telemetry.ts'
 import { UpstreamHealth } from './upstream/health.ts'
@@ -308,10 +307,7 @@ export class Broker {
       () => this.#stopWatch.enforce(view),
       () => this.#waiting.recheck(view, now),
       () => this.conversations.streams.recheck(view, now),
-      () =>
-        this.conversations.taskListeners.recheck(
-          (caller, task) => decideTask({ view, now: () => now }, caller, task).ok,
-        ),
+      () => this.conversations.taskListeners.recheck(view, now),
       () => this.#upstreams.prune(view.servers),
     ])
     void this.#taskEnds.recheck()

@@ -4,7 +4,6 @@
 // holds, for a person (holding/).
 // Nothing leaves before its record is durable, and whatever fails refuses.
 import { digestOf } from '#lib/core/canonical-json.ts'
-import { isRecord } from '#lib/core/is-record.ts'
 import { ok } from '#lib/core/result.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
@@ -20,70 +19,29 @@ import { deadlineOf } from './limits.ts'
 import { decideAnswers, isContinued, readContinued, withEdited } from './conversation/continued.ts'
 import { AskRefused } from './conversation/refusal.ts'
 import { isKeptHere } from './conversation/session-methods.ts'
-import { deniedAnswer, deny, denyCounted, pointerOf, refuse } from './deny.ts'
-import { afterTheFact, auditDenial, circuitDenial, namesNoTool } from './denials.ts'
+import { deniedAnswer, deny, pointerOf, refuse } from './deny.ts'
+import { afterTheFact, auditDenial, circuitDenial } from './denials.ts'
 import { guardReply, joinFindings } from './guards.ts'
 import { holdForPerson } from './holding/hold.ts'
 import { sessionOf } from './holding/session.ts'
 import type { LargeReply } from './large/large-reply.ts'
 import { passOn } from './large/pass-on.ts'
 import { CallEnded } from './in-flight.ts'
-import { resolveMerged } from './merged-names.ts'
 import { saidResult } from './merged-results.ts'
 import { mayBeOutdated } from './outdated.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
 import { countRated, type Going } from './rated-calls.ts'
 import { promptIn, recordedArguments } from './methods.ts'
-import { hasSessionTasks, mayUseTasks, onlyAsTask, takesAny, taskNotTranslated, withoutHint } from './tasks/offered.ts'
-import { missingCapability } from './tasks/refusals.ts'
 import { handleIn, taskRecord } from './tasks/replies.ts'
 import { failureName } from './telemetry/failure-name.ts'
 import type { RequestTelemetry } from './telemetry/request-telemetry.ts'
 import { CutOff, UpstreamFailure } from './upstream/failure.ts'
 import type { RpcReply } from './upstream/http.ts'
-import type { BrokeredServer, BrokeredTool } from './view/view.ts'
+import type { BrokeredServer } from './view/view.ts'
 import { type Answer, cutAnswer, errorAnswer, refusedAnswer, resultAnswer, statusFor } from './wire.ts'
 import { type RecordedEnd, withheld } from './withheld.ts'
 
 const noArguments = {}
-
-export async function callTool(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
-  const { name, arguments: given } = request.params
-  if (typeof name !== 'string' || (given !== undefined && !isRecord(given))) {
-    const message = 'tools/call needs the name of a tool and, if any, its arguments as an object.'
-    return errorAnswer(200, request.id, { code: invalidParamsCode, message })
-  }
-  if (!parts.audit.available) return refuse(parts, request, auditDenial)
-  const { caller, serverId } = request
-  const target = serverId === null ? resolveMerged(parts.view.servers, name) : { serverId, tool: name }
-  if (!target)
-    return denyCounted(parts, request, { call: { caller, serverId: '', tool: name }, denial: namesNoTool(name) })
-  const call: ToolCall = { caller, ...target, arguments: given ?? noArguments }
-  const tool = parts.view.servers.get(target.serverId)?.tools.get(target.tool)
-  if (tool) {
-    const refused = await refusedAsCall(parts, request, { call, tool })
-    if (refused) return refused
-  }
-  return runCall(parts, withoutHint(parts, request, target.serverId), call)
-}
-
-/** The answer to the call of a tool that is only a task, where it can be none: of an agent that could have one the client has not said that it takes it. */
-async function refusedAsCall(
-  parts: PipelineParts,
-  request: AgentRequest,
-  { call, tool }: { call: ToolCall; tool: BrokeredTool },
-): Promise<Answer | null> {
-  const { caller, talk } = request
-  const about = { caller, era: talk.era, serverId: request.serverId }
-  if (!onlyAsTask(parts, tool, { ...about, takes: takesAny(talk) })) return null
-  // What may not be called at all is refused as such.
-  const decision = decide(call, parts.view, parts.now())
-  if (!decision.ok) return denyCounted(parts, request, { call, denial: decision.error })
-  if (!onlyAsTask(parts, tool, { ...about, takes: true })) return missingCapability(request.id)
-  const may = mayUseTasks(parts, caller, tool.serverId)
-  const denial = may.ok || !hasSessionTasks(parts, tool.serverId) ? taskNotTranslated(tool) : may.error
-  return denyCounted(parts, request, { call, denial })
-}
 
 /** Decides, and carries out what is allowed. */
 export async function runCall(parts: PipelineParts, request: AgentRequest, call: ToolCall): Promise<Answer> {

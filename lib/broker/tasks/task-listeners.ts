@@ -1,4 +1,6 @@
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
+import type { BrokerView } from '../view/view.ts'
+import { decideTask } from './offered.ts'
 import type { BrokeredTask } from './task-ids.ts'
 
 type Listening = { task: BrokeredTask; caller: Caller; ending: AbortController; asked: PromiseWithResolvers<void> }
@@ -40,8 +42,9 @@ export class TaskListeners {
   }
 
   /** Ends those of whoever would be refused now. */
-  recheck(mayGoOn: (caller: Caller, task: BrokeredTask) => boolean): void {
-    for (const { caller, task, ending } of this.#all.values()) if (!mayGoOn(caller, task)) ending.abort()
+  recheck(view: BrokerView, now: Date): void {
+    const parts = { view, now: () => now }
+    for (const { caller, task, ending } of this.#all.values()) if (!decideTask(parts, caller, task).ok) ending.abort()
   }
 
   stop(): void {
