@@ -55,6 +55,15 @@ describe('a wrong environment', () => {
     expect(parseBrokerConfig(portal).metricSeriesMax).toBe(1000)
   })
 
+  test('the token of the npm registry is sent over https, or on this machine', () => {
+    const sent = (WHEELHOUSE_NPM_REGISTRY: string) =>
+      problem(() => parseWorkerConfig({ ...portal, WHEELHOUSE_NPM_REGISTRY, WHEELHOUSE_NPM_TOKEN: 'npm_sekrit' }))
+    expect(sent('https://npm.example.com/npm')).toBe('none')
+    expect(sent('http://127.0.0.1:4873')).toBe('none')
+    expect(sent('http://npm.example.com')).toMatch(/WHEELHOUSE_NPM_REGISTRY.*https/)
+    expect(sent('http://npm.example.com')).not.toMatch(/sekrit/)
+  })
+
   test('an empty value counts as unset', () => {
     expect(parseBrokerConfig({ ...portal, WHEELHOUSE_BROKER_PORT: '', WHEELHOUSE_BROKER_URL: '' }).port).toBe(7400)
   })

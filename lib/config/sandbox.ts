@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { claudeAccess } from './addresses.ts'
 import { embeddedEnvironment } from './claude.ts'
-import { packageStore } from './packages.ts'
+import { checkNpmToken, packageStore } from './packages.ts'
 import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
 
 const schema = variables
@@ -9,6 +9,7 @@ const schema = variables
     DATABASE_URL: true,
     WHEELHOUSE_HOME: true,
     WHEELHOUSE_NPM_REGISTRY: true,
+    WHEELHOUSE_NPM_TOKEN: true,
     WHEELHOUSE_HOST: true,
     WHEELHOUSE_SANDBOX_PORT: true,
     WHEELHOUSE_CLAUDE_URL: true,
@@ -23,6 +24,7 @@ const schema = variables
     WHEELHOUSE_GRACE_MS: true,
   })
   .required({ DATABASE_URL: true, WHEELHOUSE_ENVIRONMENT_KEY: true })
+  .superRefine(checkNpmToken)
   .superRefine((env, context) => {
     if (!env.WHEELHOUSE_CLAUDE_URL || env.WHEELHOUSE_ENVIRONMENT_ID) return
     const message =

@@ -89,6 +89,13 @@ export const variables = z.object({
   WHEELHOUSE_NPM_REGISTRY: httpUrl
     .default('https://registry.npmjs.org')
     .describe('Registry that npm packages of servers over stdio are fetched from, once, when they are registered.'),
+  WHEELHOUSE_NPM_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'Use a token without spaces.')
+    .optional()
+    .describe(
+      'Token that this registry gives packages for, sent to it alone (npm’s _authToken); the registry’s address is then https, unless it is on this machine. Secret.',
+    ),
   WHEELHOUSE_SANDBOX_SESSIONS: z.coerce
     .number('Use a whole number.')
     .int('Use a whole number.')

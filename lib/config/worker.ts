@@ -1,7 +1,7 @@
 import { brokerUrl, checkClaudeKey, claudeAccess, portalUrl, sandboxUrl, webhookPrivateHosts } from './addresses.ts'
 import { checkKeys, keySources } from './keys.ts'
 import { checkMail, smtpSettings } from './mail.ts'
-import { packageStore } from './packages.ts'
+import { checkNpmToken, packageStore } from './packages.ts'
 import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
 
 const schema = variables
@@ -9,6 +9,7 @@ const schema = variables
     DATABASE_URL: true,
     WHEELHOUSE_HOME: true,
     WHEELHOUSE_NPM_REGISTRY: true,
+    WHEELHOUSE_NPM_TOKEN: true,
     WHEELHOUSE_HOST: true,
     WHEELHOUSE_WORKER_PORT: true,
     WHEELHOUSE_URL: true,
@@ -41,6 +42,7 @@ const schema = variables
   .superRefine(checkKeys)
   .superRefine(checkClaudeKey)
   .superRefine(checkMail)
+  .superRefine(checkNpmToken)
 
 /** The variables this process reads; the start program hands it no other of ours. */
 export const workerVariables = variableNames(schema)

@@ -20,21 +20,34 @@ export type NpmRegistry = {
   url: string
   /** Paths asked for so far. */
   asked: string[]
+  /** What came with them as `Authorization`. */
+  authorizations: (string | undefined)[]
   close(): Promise<void>
 }
 
-/** A small npm registry on loopback, at any port or a given one, that answers nothing before `answering` is settled: archives made by npm itself, documents as the public registry has them. */
+/** A small npm registry on loopback, at any port or a given one, that answers nothing before `answering` is settled, nobody without `token`, and sends on to `archivesAt` for archives: archives made by npm itself, documents as the public registry has them. */
 export async function startNpmRegistry(
   packages: readonly PublishedPackage[],
-  { port = 0, answering = Promise.resolve() }: { port?: number; answering?: Promise<unknown> } = {},
+  {
+    port = 0,
+    answering = Promise.resolve(),
+    token = null,
+    archivesAt = null,
+  }: { port?: number; answering?: Promise<unknown>; token?: string | null; archivesAt?: string | null } = {},
 ): Promise<NpmRegistry> {
   const archives = await packAll(packages)
   const asked: string[] = []
+  const authorizations: (string | undefined)[] = []
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = decodeURIComponent(request.url ?? '').slice(1)
     asked.push(path)
+    authorizations.push(request.headers.authorization)
     await answering
+    if (token !== null && request.headers.authorization !== `Bearer ${token}`)
+      return void response.writeHead(401).end('{"error":"unauthorized"}')
     const archive = archives.get(path)
+    if (archive && archivesAt !== null)
+      return void response.writeHead(302, { location: archivesAt + request.url }).end()
     if (archive) return void response.end(archive)
     const versions = packages.filter(({ manifest }) => manifest.name === path)
     if (versions.length === 0) return void response.writeHead(404).end('{"error":"not found"}')
@@ -48,6 +61,7 @@ export async function startNpmRegistry(
   return {
     url,
     asked,
+    authorizations,
     async close() {
       if (!http.listening) return
       http.close()

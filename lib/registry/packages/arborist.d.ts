@@ -6,6 +6,7 @@ declare module '@npmcli/arborist' {
     constructor(options: {
       path: string
       registry: string
+      [authToken: `//${string}:_authToken`]: string
       cache: string
       replaceRegistryHost: 'always'
       ignoreScripts: true

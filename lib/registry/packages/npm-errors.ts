@@ -42,7 +42,7 @@ export function integrityProblem(
 /** What npm's library says of a failure, as what to do about it. */
 export function problemOf(
   error: unknown,
-  { name, version, registry }: { name: string; version: string; registry: string },
+  { name, version, registry, token }: { name: string; version: string; registry: string; token?: string | null },
 ): PackageProblem {
   const { code, statusCode, pkgid, message } = (error ?? {}) as NpmError
   const what = `${name}@${version}`
@@ -81,10 +81,14 @@ export function problemOf(
     return { field: 'dependencies', reason: 'foreign_source', message }
   }
   if (status === 401 || status === 403) {
+    const why =
+      token === null
+        ? 'it may want a token, and WHEELHOUSE_NPM_TOKEN is not set'
+        : 'WHEELHOUSE_NPM_TOKEN does not open it'
     return {
       field: 'registry',
       reason: 'registry_refuses',
-      message: `The registry at ${host} does not give out ${what} (${status}).`,
+      message: `The registry at ${host} does not give out ${what} (${status}): ${why}.`,
     }
   }
   if (status >= 500 || status === 429 || (typeof code === 'string' && offline.has(code))) {

@@ -20,13 +20,15 @@ async function answer(order: NpmOrder): Promise<NpmAnswer> {
   }
 }
 
-async function fetchInto({ folder, registry, name, version, locked }: NpmOrder): Promise<NpmAnswer> {
+async function fetchInto({ folder, registry, token, name, version, locked }: NpmOrder): Promise<NpmAnswer> {
   const own = { name: 'package-of-a-server', version: '1.0.0', private: true, dependencies: { [name]: version } }
   await writeFile(join(folder, 'package.json'), JSON.stringify(own))
   if (locked) await writeFile(join(folder, 'package-lock.json'), JSON.stringify(locked.lock))
   const arborist = new Arborist({
     path: folder,
     registry,
+    // npm's own way to say for which address a token is, and for no other.
+    ...(token === null ? {} : { [`${registry.replace(/^https?:/i, '')}:_authToken`]: token }),
     cache: join(folder, '.cache'),
     // Archives come from the registry that was set, whatever it says of where they are.
     replaceRegistryHost: 'always',

@@ -6,7 +6,7 @@ import type { PackageProblem, PackageProgress } from '../schema/packages.ts'
 import type { PackageLock } from './lock.ts'
 
 export type Wanted = { name: string; version: string; locked: { lock: PackageLock; digest: string } | null }
-export type NpmOrder = Wanted & { folder: string; registry: string }
+export type NpmOrder = Wanted & { folder: string; registry: string; token: string | null }
 export type NpmFetched = {
   integrity: string
   digest: string
@@ -24,7 +24,7 @@ const everyMs = 500
 
 /**
  * Lets npm's library fetch what is wanted into a folder, in a process that is ended when it takes too much. It has no secret of this
- * process, can start no other, and writes nothing outside of the folder, whatever an archive says.
+ * process but the registry's token, can start no other, and writes nothing outside of the folder, whatever an archive says.
  */
 export async function askNpm(
   order: NpmOrder,

@@ -7,7 +7,7 @@ import { problemOf } from './npm-errors.ts'
 import { linkPrograms } from './programs.ts'
 
 /** Packages on this machine: a folder each, named by the digest of its lock, and never changed once it is there. */
-export type PackageStore = { folder: string; registry: string } & Partial<NpmLimits>
+export type PackageStore = { folder: string; registry: string; token?: string | null } & Partial<NpmLimits>
 type Fetched = NpmFetched & { programs: string[]; bytes: number }
 
 /** Of a package with all it depends on. */
@@ -44,7 +44,7 @@ export async function fetchIntoStore(
       await rm(folder, { recursive: true, force: true })
     }
   } catch (error) {
-    return err(problemOf(error, { ...what, registry: store.registry }))
+    return err(problemOf(error, { ...what, ...store }))
   }
 }
 
@@ -81,7 +81,8 @@ async function fetchVia(
 ): Promise<Result<Fetched, PackageProblem>> {
   const limits = { ...standardLimits, ...store }
   const { name, version } = wanted
-  const answer = await askNpm({ ...wanted, folder, registry: store.registry }, { limits, onProgress })
+  const { registry, token = null } = store
+  const answer = await askNpm({ ...wanted, folder, registry, token }, { limits, onProgress })
   if (!answer.ok) return err(answer.problem)
   const { ok: _, ...fetched } = answer
   await rm(join(folder, '.cache'), { recursive: true, force: true })
