@@ -62,6 +62,8 @@ export type BrokerOptions = {
 
 /** Less than the 20 minutes for which a view reads that a credential was revoked. */
 const revocationsReadMs = 15 * 60_000
+/** Longer than a token takes to be had anew: an authorization server is asked several times, ten seconds each. */
+const lockWaitMs = 60_000
 
 /** One broker: put together here, begun by `start`, ended by `stop` (what is under way ends by itself) or `abort` (at once). */
 export class Broker {
@@ -144,7 +146,7 @@ export class Broker {
     const apart = { poolSize: 2, answerMs: limits.auditWaitMs }
     this.#counting = createDb(databaseUrl, apart)
     this.#claiming = createDb(databaseUrl, apart)
-    this.#locks = createLocks({ databaseUrl, poolSize: 4, log })
+    this.#locks = createLocks({ databaseUrl, poolSize: 4, waitMs: lockWaitMs, log })
     const { exclusively } = this.#locks
     const secretBox = options.keyring ?? createKeyring(config.keys, db)
     this.#upstreams = new UpstreamPool({

@@ -8,27 +8,49 @@ export type Locks = {
   stop(): Promise<void>
 }
 
-/** A lock holds a connection of its own pool for as long as its work takes. */
-export function createLocks(options: { databaseUrl: string; poolSize: number; log: Log }): Locks {
+/** Until there is a connection. */
+const connectMs = 30_000
+/** Until the database has let go of a lock; the connection of one that does not answer is closed. */
+const answerMs = 5000
+/** Whoever only waits says nothing over its connection, and would never learn that it leads nowhere. */
+const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 30_000 }
+
+/** A lock holds a connection of its own pool for as long as its work takes. With `waitMs` nobody waits longer for one, whether somebody else holds it or the database does not answer. */
+export function createLocks(options: { databaseUrl: string; poolSize: number; waitMs?: number; log: Log }): Locks {
+  const { databaseUrl, poolSize, waitMs, log } = options
   const pool = new pg.Pool({
-    connectionString: options.databaseUrl,
-    max: options.poolSize,
+    connectionString: databaseUrl,
+    max: poolSize,
     application_name: 'wheelhouse-locks',
+    connectionTimeoutMillis: waitMs ?? connectMs,
+    ...(waitMs === undefined ? {} : { lock_timeout: waitMs }),
+    ...keepAlive,
   })
-  pool.on('error', (error) => options.log.warn({ err: error }, 'a lock connection failed'))
+  pool.on('error', (error) => log.warn({ err: error }, 'a lock connection failed'))
+  const wait = waitMs === undefined ? {} : { query_timeout: waitMs + answerMs }
   return {
     async exclusively(key, work) {
       const client = await pool.connect()
       let broken: Error | undefined
+      // While it is lent nobody else listens, and what nobody hears ends the process.
+      const onError = (error: Error): void => {
+        broken = error
+        log.warn({ err: error, lock: key }, 'the connection of a lock was lost: somebody else may have it now')
+      }
+      client.on('error', onError)
       try {
-        await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [key])
+        await client.query({ text: 'select pg_advisory_lock(hashtextextended($1, 0))', values: [key], ...wait })
         return await work()
       } finally {
-        await client
-          .query('select pg_advisory_unlock(hashtextextended($1, 0))', [key])
-          .catch((error: Error) => (broken = error))
+        const unlock = {
+          text: 'select pg_advisory_unlock(hashtextextended($1, 0))',
+          values: [key],
+          query_timeout: answerMs,
+        }
+        await client.query(unlock).catch((error: Error) => (broken = error))
         // A connection whose lock may still be held is closed, which ends the lock.
         client.release(broken)
+        client.off('error', onError)
       }
     },
     stop: () => pool.end(),
