@@ -71,6 +71,8 @@ export class StdioGateway {
         return new Exchange(response).finish(errorMessage(null, error), 400)
       }
       const process = await this.#parts.find(ticket)
+      // Whoever asked may have left while it was looked for, which is said once: nobody uses it then.
+      if (isLeft(response)) return this.#parts.onAnswered('cancelled')
       if (message && this.#parts.isForListing(ticket) && !listing.test(String(message['method']))) {
         // What one caller says to this process another could hear: theirs are divided.
         throw new StdioFailure('process_unavailable', 'this process of it only says what it offers')
@@ -79,6 +81,8 @@ export class StdioGateway {
       response.once('close', leave)
       const deadlineMs = this.#parts.deadlineOf(ticket)
       const place = { process, usable: await process.use(), request, response, deadlineMs }
+      // A call that was ended while its process was started is not begun.
+      if (isLeft(response)) return this.#parts.onAnswered('cancelled')
       if (message) await this.#post(place, message)
       else this.#rest(place, method)
     } catch (error) {
@@ -206,6 +210,10 @@ export class StdioGateway {
     if (!session) new Exchange(response).close(id === undefined ? 400 : 404)
     return session
   }
+}
+
+function isLeft(response: ServerResponse): boolean {
+  return response.closed || response.destroyed
 }
 
 function isModern(message: Message): boolean {
