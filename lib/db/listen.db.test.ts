@@ -56,6 +56,40 @@ dbTest('a database that refuses to listen leaves no connection behind', async ({
   expect(left.rowCount).toBe(0)
 })
 
+dbTest('a connection that leads nowhere is given up, and it listens again', async ({ databaseUrl }) => {
+  const { hostname, port } = new URL(databaseUrl)
+  const proxy = await startTcpProxy({ host: hostname, port: Number(port) })
+  const through = new URL(databaseUrl)
+  through.hostname = '127.0.0.1'
+  through.port = String(proxy.port)
+  const heard: string[] = []
+  const lines: string[] = []
+  const listening = () =>
+    listen({
+      databaseUrl: through.href,
+      channels: ['wheelhouse_stop'],
+      onNotify: (_channel, payload) => heard.push(payload),
+      log: createLog({ process: 'test', destination: { write: (line) => void lines.push(line) } }),
+      answerMs: 3000,
+      beatMs: 100,
+    })
+  const listener = await listening()
+  // Nothing is closed, as when a machine is gone or a firewall forgets.
+  proxy.freeze()
+  await until(() => lines.some((line) => line.includes('does not answer')))
+  await expect(listening()).rejects.toThrow()
+  await proxy.restore()
+  await until(() => heard.includes(''))
+  const sender = new pg.Client({ connectionString: databaseUrl })
+  await sender.connect()
+  await sender.query(`notify wheelhouse_stop, 'on'`)
+  await until(() => heard.includes('on'))
+  await sender.end()
+  proxy.freeze()
+  await listener.stop()
+  await proxy.stop()
+})
+
 async function until(condition: () => boolean): Promise<void> {
   for (let tries = 0; tries < 200 && !condition(); tries += 1) await sleep(50)
   expect(condition()).toBe(true)
