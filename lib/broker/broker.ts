@@ -280,12 +280,7 @@ export class Broker {
     await Promise.all([this.#sdk.close(), this.#registry.close()])
     this.conversations.streams.endAll(null)
     this.conversations.stop()
-    const closed = once(this.#server, 'close')
-    this.#server.close()
-    this.#connections.closeIdle()
-    const idle = setInterval(() => this.#connections.closeIdle(), 50)
-    await closed
-    clearInterval(idle)
+    await this.#connections.close()
     this.#strangers.flush()
     this.#refusedCallers.flush()
     this.#refusedCalls.flush()
@@ -297,6 +292,11 @@ export class Broker {
     await this.#upstreams.destroy()
     await this.#locks.stop()
     await Promise.all([this.#counting.$disconnect(), this.#claiming.$disconnect()])
+  }
+
+  /** For a process that ends at once. */
+  logUnrecorded(): void {
+    this.#audit.logUnrecorded()
   }
 
   #reloaded(view: BrokerView): void {

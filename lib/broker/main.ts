@@ -24,6 +24,11 @@ const keyring = await readKeyring()
 const broker = new Broker({ config, db, log, keyring, tracer: tracing })
 
 let stopping = false
+// What ends the process unforeseen ends it all the same.
+process.on('uncaughtExceptionMonitor', (error) => {
+  log.fatal({ err: error }, 'the broker ends for an error that nobody expected')
+  broker.logUnrecorded()
+})
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, shutDown)
 
 // An installation that runs its processes itself gets the central policies of the release with its first broker. Without a database it refuses anyway.
@@ -51,7 +56,11 @@ function shutDown(): void {
   stopping = true
   const ending = setTimeout(() => broker.abort(), config.graceMs * 0.8)
   // Whatever still holds on then is cut off.
-  const last = setTimeout(() => process.exit(1), config.graceMs + 5000)
+  const last = setTimeout(() => {
+    log.error('broker did not stop in time')
+    broker.logUnrecorded()
+    process.exit(1)
+  }, config.graceMs + 5000)
   broker
     .stop({ noticeMs: Math.min(1000, config.graceMs / 10) })
     // A collector that does not answer must not keep the broker from ending well.
@@ -65,6 +74,7 @@ function shutDown(): void {
       },
       (error: unknown) => {
         log.error({ err: error }, 'broker did not stop cleanly')
+        broker.logUnrecorded()
         process.exit(1)
       },
     )

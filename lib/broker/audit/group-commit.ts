@@ -33,6 +33,7 @@ const busyRows = 4
 const lingerMs = 1
 const reconnectMs = 250
 const sweepMs = 100
+const partingMs = 1000
 
 /**
  * Appends audit rows durably, many in one commit: while one is on its way, the next batch collects. One connection, so rows are recorded
@@ -57,6 +58,7 @@ export class GroupCommit {
   #lastRows = 0
   #nudgedAt = Number.NEGATIVE_INFINITY
   #stopped = false
+  #isOver = false
   #sweeper: NodeJS.Timeout | undefined
   #connecting: Promise<void> | null = null
 
@@ -80,10 +82,25 @@ export class GroupCommit {
     while (this.#client && (this.#queue.length > 0 || this.#inFlight)) await pause(5)
     clearInterval(this.#sweeper)
     await this.#connecting
-    await this.#client?.end().catch(() => {})
-    const lost = [...this.#uncertain, ...this.#queue].filter((entry) => entry.happened)
-    // The last resort: what could not be recorded in the table is at least in the log.
-    for (const entry of lost) this.#options.log.error({ auditRow: entry.json }, 'an audit row could not be recorded')
+    this.logUnrecorded()
+    this.#isOver = true
+    // A database that does not answer takes no leave.
+    await Promise.race([this.#client?.end().catch(() => {}), pause(partingMs)])
+  }
+
+  /** The last resort, when the process ends: what has happened and is not known to be recorded in the table is at least in the log. */
+  logUnrecorded(): void {
+    const sent = [...(this.#inFlight?.entries ?? []), ...this.#uncertain]
+    for (const [entries, isSent] of [
+      [sent, true],
+      [this.#queue, false],
+    ] as const) {
+      for (const { happened, json } of entries) if (happened) this.#toLog(json, isSent)
+    }
+  }
+
+  #toLog(auditRow: string, isSent: boolean): void {
+    this.#options.log.error({ auditRow, isSent }, 'an audit row was not recorded, as far as is known')
   }
 
   /** Whether a record appended now has a chance. */
@@ -101,6 +118,10 @@ export class GroupCommit {
   append(row: AuditRow, options: { happened: boolean }): Promise<void> {
     return new Promise((resolve, reject) => {
       if (!options.happened && !this.available) return reject(new AuditUnavailable('The audit log cannot be written.'))
+      if (this.#isOver) {
+        this.#toLog(JSON.stringify(row), false)
+        return reject(new AuditUnavailable('The audit log is closed.'))
+      }
       this.#queue.push({
         id: String(row['id']),
         json: JSON.stringify(row),

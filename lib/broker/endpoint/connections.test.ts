@@ -25,3 +25,34 @@ test('a connection on which nothing was asked is closed with the idle ones; one 
   connections.closeIdle()
   await once(server, 'close')
 })
+
+/** A server that has answered a reader who has not read yet. */
+async function answered(partingMs: number) {
+  const bytes = 16 * 1024 * 1024
+  const server = createServer((_, response) => response.end(Buffer.alloc(bytes)))
+  const connections = trackConnections(server, { partingMs })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const reader = connect((server.address() as AddressInfo).port, '127.0.0.1').pause()
+  const asked = once(server, 'request')
+  reader.on('error', () => {}).write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  await asked
+  return { connections, reader, bytes }
+}
+
+test('a server that ends lets an answer be read that was given before', async () => {
+  const { connections, reader, bytes } = await answered(50_000)
+  const over = once(reader, 'close')
+  const closed = connections.close()
+  await new Promise((resolve) => setImmediate(resolve))
+  let read = 0
+  reader.on('data', (chunk: Buffer) => (read += chunk.length)).resume()
+  await Promise.all([closed, over])
+  expect(read).toBeGreaterThan(bytes)
+})
+
+test('who does not read an answer keeps no server from ending', async () => {
+  const { connections, reader } = await answered(100)
+  await connections.close()
+  reader.destroy()
+})

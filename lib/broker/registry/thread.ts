@@ -35,11 +35,12 @@ export class RegistryThread {
     })
   }
 
-  /** Lets what is asked be answered first. */
+  /** Lets what is asked be answered first, for a while. */
   async close(): Promise<void> {
     const worker = this.#worker
     if (!worker) return
-    while (this.#waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+    const until = performance.now() + closeMs
+    while (this.#waiting.size > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 20))
     const ended = once(worker, 'exit')
     tell(worker, 'close')
     const timer = setTimeout(() => void worker.terminate(), closeMs)
