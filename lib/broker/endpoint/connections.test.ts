@@ -37,7 +37,7 @@ async function answered(partingMs: number) {
   const asked = once(server, 'request')
   reader.on('error', () => {}).write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
   await asked
-  return { connections, reader, bytes }
+  return { server, connections, reader, bytes }
 }
 
 test('a server that ends lets an answer be read that was given before', async () => {
@@ -52,7 +52,8 @@ test('a server that ends lets an answer be read that was given before', async ()
 })
 
 test('who does not read an answer keeps no server from ending', async () => {
-  const { connections, reader } = await answered(100)
+  const { server, connections, reader } = await answered(100)
   await connections.close()
+  expect(server.listening).toBe(false)
   reader.destroy()
 })

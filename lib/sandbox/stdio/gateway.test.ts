@@ -103,7 +103,7 @@ async function world() {
       letGo()
       await answers[0]
     },
-    hold: (until: Promise<void>) => (held = until),
+    hold: (until: Promise<void>): void => void (held = until),
     async stop() {
       http.close()
       http.closeAllConnections()
