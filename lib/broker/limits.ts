@@ -10,6 +10,10 @@ export type Limits = {
   /** Of the requests of one agent under way at this broker that did not come at once, and of those of all. */
   agentRequestBytesMax: number
   requestsBytesMax: number
+  /** Of the answers that one agent has not read, and of those of all; and until an answer is read. */
+  agentUnreadBytesMax: number
+  unreadBytesMax: number
+  answerReadMs: number
   /** Of an upstream's answer that is held in memory. */
   resultBytesMax: number
   /** A longer result is passed on while it arrives, where nothing has to be judged before. */
@@ -70,6 +74,9 @@ export const standardLimits: Limits = {
   ...requestLimits,
   agentRequestBytesMax: 32 * 1024 * 1024,
   requestsBytesMax: 256 * 1024 * 1024,
+  agentUnreadBytesMax: 64 * 1024 * 1024,
+  unreadBytesMax: 256 * 1024 * 1024,
+  answerReadMs: 60_000,
   resultBytesMax: 32 * 1024 * 1024,
   streamFromBytes: 1024 * 1024,
   streamBytesMax: 256 * 1024 * 1024,

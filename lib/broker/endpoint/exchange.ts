@@ -12,6 +12,7 @@ import type { Cancellations } from './cancellations.ts'
 import type { ResourceAddresses } from './challenge.ts'
 import type { RequestBodies } from './request-bodies.ts'
 import type { SdkEndpoint } from './sdk.ts'
+import type { UnreadAnswers } from './unread-answers.ts'
 
 export type McpEndpointParts = {
   pipeline: PipelineParts
@@ -23,6 +24,7 @@ export type McpEndpointParts = {
   sdk: SdkEndpoint
   cancellations: Cancellations
   bodies: RequestBodies
+  unread: UnreadAnswers
   addresses: ResourceAddresses
   isDraining: () => boolean
 }

@@ -60,6 +60,8 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   const limits = requestLimitsFor(parts.pipeline.limits, admitted.agent)
   let text: string
   try {
+    const full = parts.unread.refusalOf(admitted.caller.agentId)
+    if (full) throw new BodyRefused(full)
     text = await readBody(request, limits.requestBytesMax, request.complete ? undefined : holdBody(parts, rest))
   } catch (error) {
     const isTooLarge = error instanceof BodyTooLarge
@@ -135,6 +137,7 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   } finally {
     telemetry.end()
     cancellable.end()
+    parts.unread.hold(admitted.caller.agentId, response)
   }
 }
 

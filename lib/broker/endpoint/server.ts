@@ -10,8 +10,9 @@ import type { McpEndpointParts } from './exchange.ts'
 import { answerMcp } from './mcp.ts'
 import type { RegistryDoor } from '../registry/door.ts'
 import { registryPath } from '../registry/messages.ts'
+import { UnreadAnswers } from './unread-answers.ts'
 
-export type EndpointParts = McpEndpointParts & {
+export type EndpointParts = Omit<McpEndpointParts, 'unread'> & {
   log: Log
   /** Why the broker is not ready; empty when it is. */
   unready: () => string[]
@@ -23,7 +24,8 @@ export type EndpointParts = McpEndpointParts & {
 }
 
 /** The broker's HTTP server: MCP at `/mcp` and below, the metadata of protected resources, health, readiness and metrics. */
-export function createEndpoint(parts: EndpointParts): Server {
+export function createEndpoint(given: EndpointParts): Server {
+  const parts = { ...given, unread: new UnreadAnswers(given.pipeline.limits) }
   const server = createServer((request, response) => {
     answer(parts, request, response).catch((error: unknown) => {
       parts.log.error({ err: error, method: request.method, path: pathOf(request) }, 'a request failed')
@@ -41,7 +43,11 @@ export function createEndpoint(parts: EndpointParts): Server {
   return server
 }
 
-async function answer(parts: EndpointParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  parts: EndpointParts & McpEndpointParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const path = pathOf(request)
   if (path === '/mcp' || path.startsWith('/mcp/')) {
     const serverId = path === '/mcp' ? null : /^\/mcp\/([a-z0-9-]{1,63})$/.exec(path)?.[1]
