@@ -12,7 +12,6 @@ import {
   ensurePackage,
   hasPackage,
   packageFolder,
-  type PackageStore,
   removeUnusedPackages,
   runPackageFetch,
 } from '../commands/package-fetch.ts'
@@ -72,7 +71,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db }, { onCleanu
   const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
   const worker = { db, actor: systemActor('worker'), now: new Date() }
   const store = { folder: join(home, 'packages'), registry: `${registry.url}/`, bytesMax: 2 << 20 }
-  const fetchPackage = async (name: string, version = '1.0.0', at: Partial<PackageStore> = {}) => {
+  const fetchPackage = async (name: string, version = '1.0.0', at: Partial<typeof store> = {}) => {
     const { packageId } = await requestPackage(ctx, { name, version })
     await runPackageFetch(worker, { packageId, store: { ...store, ...at } })
     return await getPackageFetch(ctx, packageId)
@@ -153,40 +152,6 @@ test('a registry that is away, and one that is too slow, are named', async ({ wo
   expect(away.problem).toMatchObject({ field: 'registry', reason: 'registry_unreachable' })
   const slow = await fetchPackage('@acme/packaged', '1.2.0', { wholeMs: 1 } as object)
   expect(slow.problem).toMatchObject({ field: 'registry', reason: 'too_slow' })
-})
-
-test('a registry that wants a token is shown it, and nobody else is; without one, or with another, it says so', async ({
-  db,
-  world,
-}) => {
-  const { home, fetchPackage } = world
-  const token = 'npm_canary-4f1c9d2e7b'
-  const archives = await startNpmRegistry(published)
-  // By another name: whoever delivers for it is not the registry.
-  const archivesAt = archives.url.replace('127.0.0.1', 'localhost')
-  const closed = await startNpmRegistry(published, { token, archivesAt })
-  const store = { registry: `${closed.url}/`, folder: join(home, 'with-token') }
-  try {
-    for (const [shown, says] of [
-      [null, /\(401\): it may want a token, and WHEELHOUSE_NPM_TOKEN is not set\.$/],
-      ['npm_another', /\(401\): WHEELHOUSE_NPM_TOKEN does not open it\.$/],
-    ] as const) {
-      const { problem } = await fetchPackage('@acme/packaged', '1.2.0', { ...store, token: shown })
-      expect(problem).toMatchObject({ field: 'registry', reason: 'registry_refuses' })
-      expect(problem?.message).toMatch(says)
-    }
-    const fetched = await fetchPackage('@acme/packaged', '1.2.0', { ...store, token })
-    expect(fetched).toMatchObject({ problem: null, facts: { packages: 2 } })
-    expect(archives.asked).toHaveLength(2)
-    expect(archives.authorizations).toEqual([undefined, undefined])
-    const files = await readdir(store.folder, { recursive: true, withFileTypes: true })
-    for (const file of files.filter((each) => each.isFile()))
-      expect(await readFile(join(file.parentPath, file.name), 'utf8')).not.toContain(token)
-    expect(JSON.stringify(await db.fetchedPackage.findUnique({ where: { id: fetched.id } }))).not.toContain(token)
-    expect(JSON.stringify(await auditOf(db, fetched.id))).not.toContain(token)
-  } finally {
-    await Promise.all([closed.close(), archives.close()])
-  }
 })
 
 test('another machine gets the same files by the recorded lock, or says that it cannot', async ({ db, world }) => {
