@@ -51,7 +51,7 @@ async function callOnce(
   const isTask = isOfTask(request)
   let isOver = !isTask
   const cuts = talk.stream.accepts && !isTask
-  const { cut, release } = parts.conversations.heldStreams.hold(session, markedCall(turn, parts.now()))
+  const { cut, release } = parts.conversations.heldStreams.hold(session, markedCall(request, turn, parts.now()))
   try {
     const reply = await connection.request({
       ...messageFor(request.params, tool),

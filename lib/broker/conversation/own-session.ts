@@ -12,7 +12,7 @@ import type { Asked } from './ask-ids.ts'
 import { AnswerTime } from './answer-time.ts'
 import { AskCount, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
-import { type MarkedCall, markFor } from './event-marks.ts'
+import { type MarkedCall, markFor, requestDigest } from './event-marks.ts'
 import type { AskedWhere } from './questions.ts'
 import { askedTooMuch, takesNone } from './refusal.ts'
 
@@ -28,6 +28,8 @@ export class OwnSessionRelay implements Relay {
   readonly #asked: string[] = []
   readonly #count = new AskCount()
   readonly #time: AnswerTime
+  /** As the marks of its events name it. */
+  #call: MarkedCall = null
 
   constructor(
     parts: PipelineParts,
@@ -98,7 +100,8 @@ export class OwnSessionRelay implements Relay {
     if (isOfTask(this.#request)) return { id: null, retry: null }
     const { tool, session } = this.#turn
     const serverId = this.#request.serverId === null ? tool.serverId : null
-    return markFor(session, mark, { call: markedCall(this.#turn, this.#parts.now()), serverId })
+    this.#call ??= markedCall(this.#request, this.#turn, this.#parts.now())
+    return markFor(session, mark, { call: this.#call, serverId })
   }
 }
 
@@ -108,9 +111,20 @@ export function sessionAsked(serverId: string | null, { upstream }: AgentSession
 }
 
 /** A call as the marks of its events name it. */
-export function markedCall({ tool, record }: Turn, now: Date): NonNullable<MarkedCall> {
+export function markedCall(
+  { id }: Pick<AgentRequest, 'id'>,
+  { tool, record }: Turn,
+  now: Date,
+): NonNullable<MarkedCall> {
   const endId = (record.endId ??= auditRowId(now))
-  return { tool: tool.name, isMethod: tool.isMethod === true, argumentsDigest: record.argumentsDigest, endId }
+  const { argumentsDigest } = record
+  return {
+    tool: tool.name,
+    isMethod: tool.isMethod === true,
+    argumentsDigest,
+    endId,
+    requestDigest: requestDigest(id),
+  }
 }
 
 /** What a server may ask a client that no agent has to answer: the broker says that it is there, and that it does not know the rest. */

@@ -52,10 +52,12 @@ export async function endOfRest(
       : refusedAnswer(200, id, refusal, pointer)
     return JSON.parse(body) as RpcMessage
   }
-  if (!guarded.reply.ok) return { ...message, error: guarded.reply.error }
+  // What else stands in the message nobody has looked at.
+  const answer = { jsonrpc: '2.0', id: message['id'] }
+  if (!guarded.reply.ok) return { ...answer, error: guarded.reply.error }
   const method = call.isMethod ? call.tool : undefined
   const said = listener.serverId === null ? mergedResult(server.id, method, guarded.reply.result) : guarded.reply.result
-  return { ...message, result: said }
+  return { ...answer, result: said }
 }
 
 /** What the record says of the end of a call, when there is one: what a rule ended is not answered after that. */

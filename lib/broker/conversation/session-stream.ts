@@ -15,7 +15,7 @@ import { type Answer, errorAnswer, refusedAnswer, refusedCode, type RpcId } from
 import { AnswerTime } from './answer-time.ts'
 import { isAsk, permit } from './asks.ts'
 import { everything, mayHear, mayHearAny, methodToHear } from './changes.ts'
-import { type MarkedCall, markFor, readMark } from './event-marks.ts'
+import { type MarkedCall, markFor, readMark, requestDigest } from './event-marks.ts'
 import { afterDiscovery, type Lasting, type Listener, listenModern, mayRead, openLasting } from './listening.ts'
 import { answerForAgent, askInSession, cancellationFor, sessionAsked } from './own-session.ts'
 import { guardedAt } from './listening-at.ts'
@@ -194,6 +194,8 @@ async function continueSession(
     const marked = markFor(session, mark, { call, serverId: listener.serverId === null ? server.id : null })
     if (message === null) return await lasting.stream.send(null, marked)
     if (message['method'] === undefined) {
+      // Its agent would take the answer to another request for that of another server, or of the broker.
+      if (call && requestDigest(message['id']) !== call.requestDigest) return
       const ended = allowed && call && (await endOfRest(parts, listener, { server, allowed, call, message }))
       if (ended) await lasting.stream.send(ended, marked)
       return lasting.end(null)

@@ -13,8 +13,9 @@ type Rpc = { id?: number | string; method?: string; params?: { name?: string } }
 const question = { method: 'sampling/createMessage', params: { messages: [], maxTokens: 5 } }
 const requestedSchema = { type: 'object', properties: {} }
 const elicitation = { method: 'elicitation/create', params: { message: 'Who?', requestedSchema } }
+const leaked = 'said beside the answer'
 const readOnly = { inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } }
-const names = ['sly', 'cut', 'flood', 'curious', 'plain', 'odd', 'marked']
+const names = ['sly', 'cut', 'flood', 'curious', 'plain', 'odd', 'marked', 'posing']
 
 /** A server of 2025-11-25, written by hand: what the SDK would not let a server do is what is tested. */
 async function startUnruly() {
@@ -26,6 +27,14 @@ async function startUnruly() {
       const rest = { jsonrpc: '2.0', id: 3, result: { content: [{ type: 'text', text }] } }
       const head = { 'content-type': 'text/event-stream' }
       return void response.writeHead(200, head).end(`id: marked-2\ndata: ${JSON.stringify(rest)}\n\n`)
+    }
+    if (request.method === 'GET' && request.headers['last-event-id'] === 'posing-1') {
+      const said = [
+        { id: 8, result: { tools: [{ name: 'wipe', ...readOnly }] } },
+        { id: 3, result: { content: [{ type: 'text', text: 'posed' }] }, error: { leaked }, more: leaked },
+      ]
+      const events = said.map((message) => `data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`)
+      return void response.writeHead(200, { 'content-type': 'text/event-stream' }).end(events.join(''))
     }
     if (request.method !== 'POST') return void response.writeHead(request.method === 'GET' ? 405 : 200).end()
     let text = ''
@@ -50,6 +59,7 @@ async function startUnruly() {
     if (name === 'plain') return reply({ content: [{ type: 'text', text: 'plain' }] })
     if (name === 'cut') return void events().end(log('before the cut'))
     if (name === 'marked') return void events().end(log('soon').replace(/^id: .+$/m, 'id: marked-1'))
+    if (name === 'posing') return void events().end(log('soon').replace(/^id: .+$/m, 'id: posing-1'))
     if (name === 'odd') {
       const strange = { toString: 1, valueOf: 1 }
       const result = { content: [{ type: 'text', text: 'odd' }] }
@@ -193,6 +203,20 @@ test('a result that is refused in a stream that was gone on with says so, and by
   expect(await db.auditEvent.count({ where })).toBe(1)
   await db.mcpServer.update({ where: { id: 'unruly' }, data: { blockMarked: false } })
   await world.broker.broker.keeper.refresh()
+})
+
+test('the rest of a stream answers the call it is of, whatever other request the server names', async ({
+  db,
+  world,
+}) => {
+  const { token } = await reader(db, world)
+  const session = await begin(world, token)
+  const { text } = await call(world, { token, name: 'posing', session })
+  const headers = { 'mcp-session-id': session, 'last-event-id': /^id: (.+)$/m.exec(text)![1]! }
+  const resumed = await send(world, token, { method: 'GET', headers })
+  const told = [...resumed.text.matchAll(/^data: (\{.+)$/gm)].map(([, json]) => JSON.parse(json!) as object)
+  expect(told).toEqual([{ jsonrpc: '2.0', id: 3, result: { content: [{ type: 'text', text: 'posed' }] } }])
+  expect(resumed.text).not.toContain(leaked)
 })
 
 test('a stream that cannot be gone on with leaves no call behind', async ({ db, world }) => {
