@@ -79,7 +79,7 @@ export function finishedRow(
     outcome: end.outcome,
     ms: Math.round(end.ms),
     grantId: grantFor(record.judged.question.grants).id,
-    ...(end.task ? { task: end.task } : {}),
+    ...(end.task ? { task: { ...end.task, status: end.task.status && auditText(end.task.status, 40) } } : {}),
     ...end.cost,
     ...(end.denial ? { message: auditText(end.denial.message, 1000), ...explainedOf(end.denial, end.explained) } : {}),
     ...(end.sent !== undefined && (end.denial || end.outcome === 'aborted') ? { sent: end.sent } : {}),
@@ -234,7 +234,12 @@ export function taskEndedRow(ended: {
       tool: tool.name,
       ...(runId === null ? {} : { runId }),
       rule,
-      detail,
+      // How its server says that the task is, or why it does not cancel it.
+      detail: {
+        ...detail,
+        status: detail.status && auditText(detail.status, 40),
+        message: auditText(detail.message, 500),
+      },
     },
   )
 }

@@ -123,7 +123,7 @@ export function taskRecord(
   const handle = task ? null : handleIn(request, reply)
   if (!task && !handle) return null
   const { status } = handle ?? (reply?.ok ? reply.result : {})
-  const known = typeof status === 'string' ? status.slice(0, 40) : null
+  const known = typeof status === 'string' ? status : null
   const requests = request.talk?.requests ?? 1
   const record = { id: digestOf(task?.id ?? handle?.['taskId']), tool: task?.tool ?? turnTool, status: known }
   return requests > 1 ? { ...record, requests } : record

@@ -35,7 +35,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
       portalUrl,
       encryptionKey,
       now,
-      limits: { taskProofMs: 600 },
+      limits: { taskProofMs: 3000 },
     })
   const brokers = [await start(), await start()] as const
   onCleanup(async () => {
@@ -247,4 +247,28 @@ test('a server that does not heed a cancellation is named, and told again', asyn
   expect((await ends(db, agent))[1]!.detail).toMatchObject({ outcome: 'cancelled', tries: 2 })
   const row = await db.brokeredTask.findFirstOrThrow({ where: { agentId: agent.agentId } })
   expect(row).toMatchObject({ cancelRule: 'killed', cancelOutcome: 'cancelled', cancelTries: 2 })
+})
+
+test('what a server says of a task is on record whatever it is written in, and so is why it cancels none', async ({
+  db,
+  world,
+}) => {
+  const agent = await grantedAgent(db, world)
+  const { tasks } = world.modern
+  // No text of PostgreSQL's: a NUL, and half of a pair.
+  const odd = 'odd\0\ud800'
+  const kept = 'odd\uFFFD\uFFFD'
+  tasks.says = (task) => ({ ...task, status: odd })
+  await beginTask(db, world, agent)
+  tasks.says = (task) => task
+  const where = { agentId: agent.agentId, event: 'mcp.call_allowed', tool: 'slow_compute' }
+  const { detail } = await db.auditEvent.findFirstOrThrow({ where })
+  expect(detail).toMatchObject({ outcome: 'task', task: { status: kept } })
+  tasks.refusal = odd
+  await order(db, 'agent', agent.agentId)
+  await refresh(world)
+  await until(async () => (await ends(db, agent)).length > 0)
+  tasks.refusal = null
+  const message = expect.stringContaining(kept) as string
+  expect((await ends(db, agent))[0]!.detail).toMatchObject({ outcome: 'unconfirmed', message })
 })
