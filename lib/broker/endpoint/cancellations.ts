@@ -5,12 +5,15 @@ import type { RpcId } from '../wire.ts'
 /** Whose request it is: request ids are unique within a session of one agent's run only. */
 export type RequestKey = { agentId: string; runId: string | null; session: string; id: RpcId }
 
+/** `digest` once another replica has told of a cancellation: an id may be as long as its caller likes, and is read once. */
+type Cancellable = { key: RequestKey; controller: AbortController; digest: string | null }
+
 /**
  * Requests of the sessions before 2026-07-28 that run at this replica, so that `notifications/cancelled` finds the one it means. A cancellation that arrives at another
  * replica than its request is told to all of them.
  */
 export class Cancellations {
-  readonly #requests = new Bag<{ key: RequestKey; controller: AbortController }>()
+  readonly #requests = new Bag<Cancellable>()
   readonly #broadcast: (digest: string) => void
 
   /** @param broadcast hands the digest to `cancelDigest` of every replica */
@@ -21,7 +24,7 @@ export class Cancellations {
   /** Call `end` when the request is answered. */
   begin(key: RequestKey): { gone: AbortSignal; end: () => void } {
     const controller = new AbortController()
-    const place = this.#requests.add({ key, controller })
+    const place = this.#requests.add({ key, controller, digest: null })
     return { gone: controller.signal, end: () => void this.#requests.remove(place) }
   }
 
@@ -39,7 +42,10 @@ export class Cancellations {
 
   /** Told by another replica. */
   cancelDigest(digest: string): void {
-    for (const { key, controller } of this.#requests.values()) if (digestOf(nameOf(key)) === digest) controller.abort()
+    for (const request of this.#requests.values()) {
+      request.digest ??= digestOf(nameOf(request.key))
+      if (request.digest === digest) request.controller.abort()
+    }
   }
 }
 
