@@ -80,9 +80,8 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
     take(message: RpcMessage | null) {
       circuit.answered()
       if (message && isRequest(message)) {
-        const answered = answer(message)
         open += 1
-        return void answered.catch(() => {}).finally(() => (open -= 1))
+        return untilAnswered(message, answer(message), () => (open -= 1))
       }
       const notice = message && talk.noticeOf(message)
       if (notice) return talk.tell(notice)
@@ -148,9 +147,8 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
   const relay = {
     take(message: RpcMessage | null) {
       if (message && isRequest(message)) {
-        const asked = ask(message)
         deciding += 1
-        return void asked.catch(() => {}).finally(() => (deciding -= 1))
+        return untilAnswered(message, ask(message), () => (deciding -= 1))
       }
       const notice = message && suspended.talk?.noticeOf(message)
       if (notice) return suspended.talk!.tell(notice)
@@ -263,6 +261,15 @@ function endSession(connection: UpstreamConnection, session: UpstreamSession): v
 function withoutId(params: unknown): unknown {
   const { elicitationId: _, ...rest } = (params ?? {}) as Record<string, unknown>
   return rest
+}
+
+/**
+ * For what an agent is asked its server does not wait, and it asks so much at once. What is answered for the agent is answered before more is read: of that a server may ask
+ * any number.
+ */
+function untilAnswered({ method }: RpcMessage, answering: Promise<void>, over: () => void): Promise<void> | void {
+  const answered = answering.catch(() => {}).finally(over)
+  if (!isAsk(method)) return answered
 }
 
 function isRequest(message: RpcMessage): boolean {

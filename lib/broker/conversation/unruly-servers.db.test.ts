@@ -7,19 +7,22 @@ import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import type { Db } from '#lib/db/client.ts'
+import { RawAgent } from '../testing/raw-agent.ts'
 import { startBroker } from '../testing/start-broker.ts'
 
 type Rpc = { id?: number | string; method?: string; params?: { name?: string } }
 const question = { method: 'sampling/createMessage', params: { messages: [], maxTokens: 5 } }
 const requestedSchema = { type: 'object', properties: {} }
 const elicitation = { method: 'elicitation/create', params: { message: 'Who?', requestedSchema } }
+const pings = 100
 const leaked = 'said beside the answer'
 const readOnly = { inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } }
-const names = ['sly', 'cut', 'flood', 'curious', 'plain', 'odd', 'marked', 'posing']
+const names = ['sly', 'cut', 'flood', 'curious', 'plain', 'odd', 'marked', 'posing', 'pinging']
 
 /** A server of 2025-11-25, written by hand: what the SDK would not let a server do is what is tested. */
 async function startUnruly() {
   const heard: Rpc[] = []
+  const answers = { open: 0, most: 0, all: 0 }
   let sent = 0
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.method === 'GET' && request.headers['last-event-id'] === 'marked-1') {
@@ -48,6 +51,13 @@ async function startUnruly() {
     const events = () => response.writeHead(200, { 'content-type': 'text/event-stream' })
     const log = (data: string) =>
       `id: ${++sent}\ndata: ${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'error', data } })}\n\n`
+    if (body.method === undefined) {
+      answers.open += 1
+      answers.all += 1
+      answers.most = Math.max(answers.most, answers.open)
+      await new Promise((resolve) => setTimeout(resolve, 2))
+      answers.open -= 1
+    }
     if (body.id === undefined || body.method === undefined) return void response.writeHead(202).end()
     if (body.method === 'initialize') {
       const capabilities = { tools: {}, logging: {} }
@@ -59,6 +69,14 @@ async function startUnruly() {
     if (name === 'plain') return reply({ content: [{ type: 'text', text: 'plain' }] })
     if (name === 'cut') return void events().end(log('before the cut'))
     if (name === 'marked') return void events().end(log('soon').replace(/^id: .+$/m, 'id: marked-1'))
+    if (name === 'pinging') {
+      events()
+      for (let count = 0; count < pings; count += 1) {
+        response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', id: `p-${count}`, method: 'ping' })}\n\n`)
+      }
+      const result = { content: [{ type: 'text', text: 'pinged' }] }
+      return void response.end(`data: ${JSON.stringify({ jsonrpc: '2.0', id: body.id, result })}\n\n`)
+    }
     if (name === 'posing') return void events().end(log('soon').replace(/^id: .+$/m, 'id: posing-1'))
     if (name === 'odd') {
       const strange = { toString: 1, valueOf: 1 }
@@ -91,7 +109,7 @@ async function startUnruly() {
     response.end(JSON.stringify({ jsonrpc: '2.0', id: body.id, error: { code: -32601, message: 'Method not found' } }))
   }
   const http = createServer((request, response) => void answer(request, response))
-  return { http, heard, url: `${await listening(http)}/mcp` }
+  return { http, heard, answers, url: `${await listening(http)}/mcp` }
 }
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
@@ -181,6 +199,22 @@ test('a server that asks without end ends its call', async ({ db, world }) => {
     const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
     return /^wheelhouse_broker_calls_in_flight 0$/m.test(metrics)
   })
+})
+
+test('what a server asks that no agent has to answer is answered one after the other', async ({ db, world }) => {
+  const { token } = await reader(db, world, ['method:elicitation/create'])
+  const { answers } = world
+  const before = answers.all
+  answers.most = 0
+  // Of an agent without a session, and of one whose session the server does not know.
+  const { text } = await call(world, { token, name: 'pinging', meta: envelope })
+  expect(text).toContain('pinged')
+  const merged = new RawAgent(`${world.broker.url}/mcp`, token)
+  const params = { name: 'unruly__pinging', arguments: {} }
+  const headers = await merged.begin({ elicitation: {} })
+  const { last } = await merged.ask({ body: { id: 3, method: 'tools/call', params }, headers })
+  expect(JSON.stringify(last)).toContain('pinged')
+  expect(answers).toMatchObject({ all: before + 2 * pings, most: 1 })
 })
 
 test('messages whose id or method is none break off no call', async ({ db, world }) => {
