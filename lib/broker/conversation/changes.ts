@@ -1,3 +1,4 @@
+import { isRecord } from '#lib/core/is-record.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { Allowed } from '#lib/guardrails/rules/decide.ts'
 import type { Caller, ToolCall } from '#lib/guardrails/rules/facts.ts'
@@ -58,6 +59,20 @@ export function mayHear(
   if (Array.isArray(resourceSubscriptions) && resourceSubscriptions.length > 0 && hears(methodOf.resourceSubscriptions))
     heard.resourceSubscriptions = [...(resourceSubscriptions as readonly string[])]
   return { filter: heard, hearings: [...hearings.values()].filter((hearing) => hearing !== null) }
+}
+
+const lists = ['toolsListChanged', 'promptsListChanged', 'resourcesListChanged'] as const
+
+/** What of a filter a server says that it will tell of. Whatever else it says is no part of that, and nobody has looked at it. */
+export function honoredOf({ resourceSubscriptions = [], ...filter }: Filter, said: unknown): Filter {
+  if (!isRecord(said)) return {}
+  const honored: Filter = {}
+  for (const list of lists) if (filter[list] && said[list] === true) honored[list] = true
+  const watched = new Set(
+    Array.isArray(said['resourceSubscriptions']) ? (said['resourceSubscriptions'] as unknown[]) : [],
+  )
+  const uris = resourceSubscriptions.filter((uri) => watched.has(uri))
+  return uris.length > 0 ? { ...honored, resourceSubscriptions: uris } : honored
 }
 
 /** All that a session is told of, and what it watches: it names no filter of its own. */

@@ -9,7 +9,7 @@ import { metaKey } from '../upstream/envelope.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
-import type { Filter } from './changes.ts'
+import { type Filter, honoredOf } from './changes.ts'
 
 /** How much one may watch. */
 export const urisMax = 1000
@@ -110,7 +110,10 @@ export async function listenModern(
       async take(message) {
         if (!message) return
         if (message['method'] === 'notifications/subscriptions/acknowledged') {
-          honored = (message['params'] as { notifications?: Filter } | undefined)?.notifications ?? {}
+          honored = honoredOf(
+            filter,
+            (message['params'] as { notifications?: unknown } | null | undefined)?.notifications,
+          )
           begun(honored)
         } else await told(withoutSubscription(message))
       },
