@@ -123,17 +123,24 @@ function listenForSession(
   about: About & { connection: UpstreamConnection },
 ): void {
   const { session, server, lasting, connection } = about
-  let current = new AbortController()
+  let telling: AbortController | null = null
+  let next: AbortController | null = null
   const begin = (): void => {
-    const before = current
-    current = new AbortController()
+    // What has not begun yet never will: a server may take as long as it likes to say that it has.
+    next?.abort()
+    const current = (next = new AbortController())
     const signal = AbortSignal.any([lasting.signal, current.signal])
     const told = async (message: RpcMessage): Promise<void> => {
       const guarded = await guardedAt(parts, listener, { server, guards: about.told, message })
       if (guarded) await lasting.stream.send(guarded)
     }
     // The next one has begun before this one ends, so that nothing is missed in between.
-    const begun = (): void => before.abort()
+    const begun = (): void => {
+      if (next !== current) return
+      telling?.abort()
+      telling = current
+      next = null
+    }
     listenModern(connection, {
       filter: mayHear(parts, { caller: listener.caller, serverId: server.id }, everything(session.watched)).filter,
       signal,
