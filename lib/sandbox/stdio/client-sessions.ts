@@ -3,6 +3,9 @@ import { isRecord } from '#lib/core/is-record.ts'
 import type { Message } from './messages.ts'
 
 const sessionsMax = 1000
+/** How much one session may want to hear of. */
+export const urisMax = 1000
+export const uriLengthMax = 2000
 
 /** A client's session with a server of the revisions before 2026-07-28; the process behind it has one session for all of them. */
 export type ClientSession = {
@@ -45,6 +48,13 @@ export class ClientSessions {
     this.#sessions.delete(id)
     this.#sessions.set(id, session)
     return session
+  }
+
+  /** From now on it hears of the resource; false when it hears of as many as it may, or the address is too long. */
+  subscribe({ subscriptions }: ClientSession, uri: string): boolean {
+    if (uri.length > uriLengthMax || (subscriptions.size >= urisMax && !subscriptions.has(uri))) return false
+    subscriptions.add(uri)
+    return true
   }
 
   remove(id: string): void {

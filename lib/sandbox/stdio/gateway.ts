@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { parseJson } from '#lib/core/parse-json.ts'
 import { openTicket, type StdioTicket } from '#lib/core/stdio-ticket.ts'
 import type { Log } from '#lib/log/log.ts'
-import type { ClientSession } from './client-sessions.ts'
+import { type ClientSession, uriLengthMax, urisMax } from './client-sessions.ts'
 import { Deadline } from './deadline.ts'
 import { Exchange, readBody } from './exchange.ts'
 import type { HostedProcess, Usable } from './hosted-process.ts'
@@ -135,7 +135,10 @@ export class StdioGateway {
       return exchange.close()
     }
     const uri = String(params['uri'])
-    if (message['method'] === 'resources/subscribe') session.subscriptions.add(uri)
+    if (message['method'] === 'resources/subscribe' && !sessions.subscribe(session, uri)) {
+      const words = `A session may watch ${urisMax} resources, each with a uri of at most ${uriLengthMax} characters.`
+      return exchange.finish(errorMessage(message['id'], { code: errorCode.invalidParams, message: words }))
+    }
     if (message['method'] === 'resources/unsubscribe') {
       session.subscriptions.delete(uri)
       if (sessions.isWantedByOthers(uri, session)) {

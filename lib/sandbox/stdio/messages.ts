@@ -8,6 +8,7 @@ export const errorCode = {
   parse: -32700,
   invalidRequest: -32600,
   methodNotFound: -32601,
+  invalidParams: -32602,
   internal: -32603,
   unsupportedVersion: -32022,
 } as const

@@ -148,6 +148,12 @@ describe.each(['steady', 'older'])('a server over stdio of its era (%s)', { time
   })
 })
 
+test('a client watches no resource by an address longer than is kept', { timeout: 60_000 }, async ({ world }) => {
+  const client = await world.connect({ serverId: 'older' })
+  const watched = client.subscribeResource({ uri: `doc://${'x'.repeat(2000)}` })
+  await expect(watched).rejects.toThrow('a uri of at most 2000 characters')
+})
+
 test('an answer that is too large to hold is passed on while it comes, or when it is known that it is nobody else’s', async ({
   world,
 }) => {
