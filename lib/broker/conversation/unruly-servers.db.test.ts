@@ -10,7 +10,7 @@ import type { Db } from '#lib/db/client.ts'
 import { RawAgent } from '../testing/raw-agent.ts'
 import { startBroker } from '../testing/start-broker.ts'
 
-type Rpc = { id?: number | string; method?: string; params?: { name?: string } }
+type Rpc = { id?: number | string; method?: string; params?: { name?: string; capabilities?: object } }
 const question = { method: 'sampling/createMessage', params: { messages: [], maxTokens: 5 } }
 const requestedSchema = { type: 'object', properties: {} }
 const elicitation = { method: 'elicitation/create', params: { message: 'Who?', requestedSchema } }
@@ -215,6 +215,18 @@ test('what a server asks that no agent has to answer is answered one after the o
   const { last } = await merged.ask({ body: { id: 3, method: 'tools/call', params }, headers })
   expect(JSON.stringify(last)).toContain('pinged')
   expect(answers).toMatchObject({ all: before + 2 * pings, most: 1 })
+})
+
+test('what an agent says at length that it can do no server is told', async ({ db, world }) => {
+  const { token } = await reader(db, world, ['method:elicitation/create'])
+  for (const [said, told] of [
+    [{ elicitation: {} }, { elicitation: {} }],
+    [{ elicitation: { more: 'x'.repeat(3000) } }, {}],
+  ]) {
+    await begin(world, token, said)
+    const greeted = world.heard.findLast(({ method }) => method === 'initialize')
+    expect(greeted!.params!.capabilities).toEqual(told)
+  }
 })
 
 test('messages whose id or method is none break off no call', async ({ db, world }) => {

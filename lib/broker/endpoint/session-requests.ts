@@ -17,7 +17,7 @@ import type { BrokeredServer } from '../view/view.ts'
 import { type Answer, refusedAnswer } from '../wire.ts'
 import { reached } from './greeting.ts'
 import { untilAborted } from '../until-aborted.ts'
-import type { AgentSession, SessionOwner } from './sessions.ts'
+import { type AgentSession, keptCapabilities, type SessionOwner } from './sessions.ts'
 
 const beginMs = 10_000
 const sealMs = 5000
@@ -66,8 +66,13 @@ export async function beginSession(
 ): Promise<Result<AgentSession | null, Denial>> {
   if (!isInitializeRequest(body)) return ok(null)
   const { sampling, elicitation, roots } = body.params.capabilities as Record<string, unknown>
-  const declared = Object.fromEntries(
-    Object.entries({ sampling, elicitation, roots }).filter(([, value]) => typeof value === 'object' && value !== null),
+  // What the session does not keep its server is not told either: it keeps that for as long as the session lasts.
+  const declared = keptCapabilities(
+    Object.fromEntries(
+      Object.entries({ sampling, elicitation, roots }).filter(
+        ([, value]) => typeof value === 'object' && value !== null,
+      ),
+    ),
   )
   const server = of.serverId === null ? undefined : parts.view.servers.get(of.serverId)
   const upstream = server ? await ownSession(parts, of, { server, declared }) : ok(null)
@@ -87,7 +92,7 @@ export async function beginSession(
 async function ownSession(
   parts: PipelineParts,
   of: Of,
-  { server, declared }: { server: BrokeredServer; declared: Record<string, unknown> },
+  { server, declared }: { server: BrokeredServer; declared: Readonly<Record<string, unknown>> },
 ): Promise<Result<UpstreamSession | null, Denial>> {
   const told = askable(parts, of, { serverId: server.id, declared })
   const may = (method: string): boolean => mayRead(parts, of, server.id, method)

@@ -82,6 +82,11 @@ const askedMax = 100
 /** Longer ones are not taken: a header has to carry them. */
 const capabilitiesMax = 2000
 
+/** What an agent says that it can do, where that is little enough to be kept; else nothing. */
+export function keptCapabilities(capabilities: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return JSON.stringify(capabilities).length > capabilitiesMax ? {} : capabilities
+}
+
 /** Gives sessions their names and reads them. A name opens at every replica, for its agent, run and server only. */
 export class Sessions {
   readonly #box: SecretBox
@@ -101,7 +106,7 @@ export class Sessions {
     { upstream, capabilities }: { upstream: UpstreamSession | null; capabilities: Readonly<Record<string, unknown>> },
   ): Promise<AgentSession> {
     const key = randomBytes(keyBytes)
-    const kept = JSON.stringify(capabilities).length > capabilitiesMax ? {} : capabilities
+    const kept = keptCapabilities(capabilities)
     const content = JSON.stringify([key.toString('base64'), upstream && [upstream.id, upstream.version], kept])
     const name = await this.seal(content, contextOf(owner))
     const session = this.#remember(name, contextOf(owner), { upstream, capabilities: kept, key })
