@@ -15,7 +15,7 @@ import { AnswerTime } from './answer-time.ts'
 import { type Ask, asksAtOnceMax, byAnswer, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
 import { inSession } from './in-session.ts'
-import { AskRefused, asksTooMuch, takesNone } from './refusal.ts'
+import { AskRefused, asksOther, asksTooMuch, takesNone } from './refusal.ts'
 
 const roundsMax = 8
 const stateContent = z.strictObject({
@@ -140,9 +140,7 @@ async function demand(
   request: AgentRequest,
   { server, ask }: { server: BrokeredServer; ask: Ask },
 ): Promise<Ask> {
-  if (!isAsk(ask.method)) {
-    throw new AskRefused({ rule: 'method_not_brokered', message: `${server.id} asks for ${ask.method.slice(0, 100)}.` })
-  }
+  if (!isAsk(ask.method)) throw new AskRefused(asksOther(server.id, ask.method))
   const occasion = request.talk.era === 'modern' ? byAnswer : request.talk
   const permitted = await permit(parts, request, { server, ask, occasion })
   if (!permitted.ok) throw new AskRefused(permitted.error)

@@ -28,6 +28,11 @@ export function unanswered(method: string, ms: number): Denial {
   return { rule: 'answer_deadline', message: `${method} was not answered within ${ms} ms.` }
 }
 
+/** Why a call ends whose server asks for what no agent is asked. */
+export function asksOther(serverId: string, method: string): Denial {
+  return { rule: 'method_not_brokered', message: `${serverId} asks for ${method.slice(0, 100)}.` }
+}
+
 /** Why an agent without an event stream is asked nothing. */
 export function takesNone(serverId: string): Denial {
   const message = `${serverId} asks for something, and the agent accepts no event stream to be asked over.`

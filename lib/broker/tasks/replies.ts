@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { TaskRecord } from '../audit/records.ts'
 import { asksAtOnceMax, asksMax, byAnswer, isAsk, permit } from '../conversation/asks.ts'
 import type { Turn } from '../conversation/conversation.ts'
-import { AskRefused, asksTooMuch } from '../conversation/refusal.ts'
+import { AskRefused, asksOther, asksTooMuch } from '../conversation/refusal.ts'
 import type { Running } from '../in-flight.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import { untilAborted } from '../until-aborted.ts'
@@ -165,9 +165,7 @@ async function demand(
   { server, task, key, ask }: { server: BrokeredServer; task: BrokeredTask; key: string; ask: { method: string } },
 ): Promise<void> {
   const { serverId } = task
-  if (!isAsk(ask.method)) {
-    throw new AskRefused({ rule: 'method_not_brokered', message: `${serverId} asks for ${ask.method.slice(0, 100)}.` })
-  }
+  if (!isAsk(ask.method)) throw new AskRefused(asksOther(serverId, ask.method))
   const call = { caller: who.caller, serverId, tool: ask.method, isMethod: true } as const
   if (task.asked.get(key) === ask.method && decide(call, parts.view, parts.now()).ok) return
   const permitted = await permit(parts, who, { server, ask, occasion: byAnswer })

@@ -106,6 +106,21 @@ describe('an agent with a session at a server of 2026-07-28', () => {
     expect(world.modern.tasks.all().map((each) => each.id)).not.toContain(task.taskId)
   })
 
+  test('is asked for nothing that no agent is asked for, whatever the task asks', async ({ db, world }) => {
+    const { agent } = await grantedAgent(db, world)
+    const connected = await connect(db, world.brokers[0], agent)
+    const task = await begin(connected, 'confirm_delete', { filename: 'a.txt' })
+    const { tasks } = world.modern
+    tasks.says = (said) => ({ ...said, inputRequests: { odd: { method: 'files/send', params: {} } } })
+    onTestFinished(() => void (tasks.says = (said) => said))
+    const failure = await failureOf(connected.tasks.getTaskResult(task.taskId, CallToolResultSchema))
+    expect(failure).toMatchObject({ rule: 'method_not_brokered' })
+    const where = { agentId: agent.agentId, tool: 'files/send' }
+    expect(await db.auditEvent.count({ where })).toBe(0)
+    const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
+    expect(metrics).not.toContain('files/send')
+  })
+
   test('is asked what the task asks, over the wait for its result', async ({ db, world }) => {
     const { agent } = await grantedAgent(db, world)
     const asked: unknown[] = []

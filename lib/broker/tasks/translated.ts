@@ -1,8 +1,8 @@
 import { isRecord } from '#lib/core/is-record.ts'
 import { z } from 'zod'
-import { asksAtOnceMax, asksMax, permit } from '../conversation/asks.ts'
+import { asksAtOnceMax, asksMax, isAsk, permit } from '../conversation/asks.ts'
 import type { Turn } from '../conversation/conversation.ts'
-import { AskRefused, asksTooMuch, takesNone } from '../conversation/refusal.ts'
+import { AskRefused, asksOther, asksTooMuch, takesNone } from '../conversation/refusal.ts'
 import { inSession } from '../conversation/in-session.ts'
 import { limitsFor } from '../limits.ts'
 import { messageFor } from '../methods.ts'
@@ -127,6 +127,7 @@ async function answer(
   if (!talk.stream.accepts || !talk.session) throw new AskRefused(takesNone(server.id))
   const inputResponses: Record<string, unknown> = {}
   for (const [key, ask] of open) {
+    if (!isAsk(ask.method)) throw new AskRefused(asksOther(server.id, ask.method))
     const permitted = await permit(parts, request, { server, ask, occasion: talk })
     if (!permitted.ok) throw new AskRefused(permitted.error)
     const params = relatedMeta((permitted.value.params ?? {}) as Record<string, unknown>, task.id)
