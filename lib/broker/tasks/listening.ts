@@ -40,6 +40,8 @@ export async function listenForTasksOf(
   const ofServer = new Map<BrokeredServer, string[]>()
   for (const id of taskIds) {
     const task = servers.length > 1 ? await parts.conversations.tasks.read(id) : null
+    // To read an id may cost a call of the service that keeps the keys: whoever names what is no task names no more of it than they may call.
+    if (servers.length > 1 && !task && parts.rates.takeForAgent(listener.agent.id)) break
     const server = servers.find((each) => each.id === task?.serverId) ?? first
     ofServer.set(server, [...(ofServer.get(server) ?? []), id])
   }

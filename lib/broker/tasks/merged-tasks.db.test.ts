@@ -15,8 +15,10 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { startSessionTaskServer } from '#lib/dev/test/session-task-server.ts'
 import { freePort } from '#lib/dev/ports.ts'
+import { createKeyring } from '#lib/keys/commands.ts'
 import { methodPrefix } from '#lib/registry/schema.ts'
 import { startFixture } from '../testing/fixture/server.ts'
+import { modernCall, RawAgent } from '../testing/raw-agent.ts'
 import { startBroker, type TestBroker } from '../testing/start-broker.ts'
 
 // An agent with a session at the merged address: tasks of a server of 2025-11-25, which knows them in the session they were begun in only, and of one of 2026-07-28.
@@ -249,4 +251,35 @@ test('the replica that began a task may be killed', async ({ db, databaseUrl, wo
   await killed.kill()
   const there = await connect(db, world.brokers[1].url, agent, at!.transport.sessionId)
   expect((await resultOf(there, task.taskId)).content).toEqual([{ type: 'text', text: 'computed' }])
+})
+
+test('of whoever listens for what are no tasks no more ids are read than it may make calls', async ({
+  db,
+  databaseUrl,
+  world,
+}) => {
+  const keys = createKeyring([{ driver: 'environment', key: encryptionKey }], db)
+  let opened = 0
+  const keyring: typeof keys = {
+    ...keys,
+    open(...sealed) {
+      opened += 1
+      return keys.open(...sealed)
+    },
+  }
+  const limits = { agentCallsPerSecond: 2 }
+  const at = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey, keyring, limits })
+  const { agent } = await grantedAgent(db, world)
+  await at.broker.keeper.refresh()
+  const raw = new RawAgent(`${at.url}/mcp`, await sessionToken(db, at.url, agent))
+  const taskIds = Array.from({ length: 100 }, (_, index) => index.toString(16).padStart(100, '0'))
+  const capabilities = { extensions: { 'io.modelcontextprotocol/tasks': {} } }
+  const { body } = modernCall('', { capabilities, more: { notifications: { taskIds } } })
+  const method = 'subscriptions/listen'
+  const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method }
+  expect((await raw.ask({ body: { ...body, method }, headers })).status).toBe(200)
+  await at.stop()
+  // Eight at once, and what comes while they are read.
+  expect(opened).toBeGreaterThan(0)
+  expect(opened).toBeLessThan(50)
 })
