@@ -1,3 +1,4 @@
+import { isRecord } from '#lib/core/is-record.ts'
 import { paths } from '#lib/core/paths.ts'
 import { explainRule } from '#lib/guardrails/rules/explain.ts'
 import { withLimitOwner } from '#lib/guardrails/rules/own-limits.ts'
@@ -85,7 +86,8 @@ function inEra(era: Era, result: Record<string, unknown>): Record<string, unknow
     const { resultType: _, ...rest } = result
     return rest
   }
-  const meta = (result['_meta'] ?? {}) as Record<string, unknown>
+  // What is no object says nothing that anybody could read.
+  const meta = isRecord(result['_meta']) ? result['_meta'] : {}
   return {
     resultType: 'complete',
     ...result,

@@ -17,7 +17,7 @@ const elicitation = { method: 'elicitation/create', params: { message: 'Who?', r
 const pings = 100
 const leaked = 'said beside the answer'
 const readOnly = { inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } }
-const names = ['sly', 'cut', 'flood', 'curious', 'plain', 'odd', 'marked', 'posing', 'pinging']
+const names = ['sly', 'cut', 'flood', 'curious', 'plain', 'odd', 'marked', 'posing', 'pinging', 'unmeant']
 
 /** A server of 2025-11-25, written by hand: what the SDK would not let a server do is what is tested. */
 async function startUnruly() {
@@ -66,6 +66,7 @@ async function startUnruly() {
     if (body.method === 'tools/list') return reply({ tools: names.map((name) => ({ name, ...readOnly })) })
     const { name } = body.params ?? {}
     if (name === 'sly') return reply({ resultType: 'input_required', inputRequests: { x: question }, content: [] })
+    if (name === 'unmeant') return reply({ content: [{ type: 'text', text: 'unmeant' }], _meta: 'odd' })
     if (name === 'plain') return reply({ content: [{ type: 'text', text: 'plain' }] })
     if (name === 'cut') return void events().end(log('before the cut'))
     if (name === 'marked') return void events().end(log('soon').replace(/^id: .+$/m, 'id: marked-1'))
@@ -227,6 +228,14 @@ test('what an agent says at length that it can do no server is told', async ({ d
     const greeted = world.heard.findLast(({ method }) => method === 'initialize')
     expect(greeted!.params!.capabilities).toEqual(told)
   }
+})
+
+test('a result whose _meta is none is passed on without it', async ({ db, world }) => {
+  const { token } = await reader(db, world)
+  const { status, text } = await call(world, { token, name: 'unmeant', meta: envelope })
+  expect(status).toBe(200)
+  expect(text).toContain('"text":"unmeant"')
+  expect(text).not.toContain('odd')
 })
 
 test('messages whose id or method is none break off no call', async ({ db, world }) => {
