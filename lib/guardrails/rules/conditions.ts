@@ -14,7 +14,19 @@ export function isConditional(grant: GrantFacts): boolean {
 /** The grants whose conditions the arguments meet. Of grants without conditions it is the same list, so that they cost nothing. */
 export function fittingGrants(grants: readonly GrantFacts[], given: unknown): readonly GrantFacts[] {
   if (!grants.some(isConditional)) return grants
-  return grants.filter((grant) => !isConditional(grant) || firstUnmet(compiledOf(grant), given) === null)
+  return grants.filter((grant) => !isConditional(grant) || isMet(grant, given))
+}
+
+/** By arguments and grant, which never change: a call that is under way is decided about with every change of the registry, and its arguments may be long. */
+const met = new WeakMap<object, WeakMap<GrantFacts, boolean>>()
+
+function isMet(grant: GrantFacts, given: unknown): boolean {
+  if (typeof given !== 'object' || given === null) return firstUnmet(compiledOf(grant), given) === null
+  let ofGrants = met.get(given)
+  if (!ofGrants) met.set(given, (ofGrants = new WeakMap()))
+  let known = ofGrants.get(grant)
+  if (known === undefined) ofGrants.set(grant, (known = firstUnmet(compiledOf(grant), given) === null))
+  return known
 }
 
 /** What the first of the grants asks of the arguments and does not get. */
