@@ -65,6 +65,8 @@ export type ExecSpec = {
 }
 
 export type Exec = {
+  /** Bytes that were written and are still here. */
+  readonly waiting: number
   write(data: string | Uint8Array): void
   end(): void
   /** SIGKILLs the program and its process group; with `everything` every process of the sandbox. */

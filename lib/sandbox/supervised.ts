@@ -41,8 +41,12 @@ export class SupervisorLink {
     if (this.#lost === null) this.#channels.set(channel, { onOutput: spec.onOutput, settle: resolve })
     else resolve({ kind: 'lost', message: this.#lost })
     this.#send(frameTypes.start, channel, start)
+    const input = this.#input
     return {
       exited: promise,
+      get waiting() {
+        return input.writableLength
+      },
       write: (data) => {
         const bytes = Buffer.from(data)
         for (let at = 0; at < bytes.length; at += 65_536)

@@ -109,6 +109,23 @@ test('a reader who does not read lets the process wait, holds nobody up for long
   await process.end({ graceful: false, why: 'tested' })
 })
 
+test('one that is kept from reading is ended before much waits for it', async () => {
+  const { process } = host({ inputBytesMax: 1 << 20, backoffMs: 60_000 }, ['wild.ts'])
+  const { program } = await process.use()
+  const { multiplexer } = program
+  multiplexer.call(request('do', { what: 'deafen' }), nobody)
+  const detail = 'x'.repeat(1 << 18)
+  await vi.waitFor(
+    () => {
+      if (!program.isEnding) multiplexer.call(request('do', { what: 'behave', detail }), nobody)
+      expect(program.isEnding).toBe(true)
+    },
+    { timeout: 30_000, interval: 50 },
+  )
+  expect(await program.ended).toBe('it does not read what it is sent')
+  await process.end({ graceful: false, why: 'tested' })
+})
+
 async function listening(http: Server): Promise<number> {
   http.listen(0, '127.0.0.1')
   await once(http, 'listening')

@@ -15,7 +15,9 @@ export type StdioLimits = {
   streamBytesMax: number
   /** Of answers on the disk, of which nobody knows yet whose they are, in all processes together. */
   spoolBytesMax: number
-  /** What a process may write to nobody (garbage, unknown replies, standard error) within `floodMs`. */
+  /** Of what is sent to a process and not read by it yet: with more than that waiting it is sent nothing, and ended. */
+  inputBytesMax: number
+  /** What a process may write to nobody (garbage, unknown replies, what nobody has to answer, standard error) within `floodMs`. */
   floodBytesMax: number
   floodMs: number
   /** What waits for readers that are slow, before reading from the process stops; and how long it may stand still then. */
@@ -57,6 +59,7 @@ export const standardLimits: StdioLimits = {
   streamFromBytes: mebibyte,
   streamBytesMax: 256 * mebibyte,
   spoolBytesMax: 1024 * mebibyte,
+  inputBytesMax: 64 * mebibyte,
   floodBytesMax: 16 * mebibyte,
   floodMs: 10_000,
   backlogBytesMax: 16 * mebibyte,

@@ -174,3 +174,14 @@ test('one whose process ends breaks off; what is no answer, or of nobody, is not
   await expect(call.reply).rejects.toThrow('it ended')
   expect(one.text().endsWith('<broken>')).toBe(true)
 })
+
+test('what a server asks that no client answers counts as said to nobody', async () => {
+  const { multiplexer, sent, strays, client, receive, request } = world()
+  receive({ id: 'p', method: 'ping' })
+  multiplexer.call(request(1), client().caller)
+  receive({ id: 'q', method: 'elicitation/create', params: {} })
+  expect(sent).toMatchObject([{ id: 'p', result: {} }, { method: 'tools/call' }, { id: 'q', error: {} }])
+  expect(strays).toEqual(['pings', 'questions that nobody can answer'])
+  multiplexer.call(request(2), client(['elicitation/create']).caller)
+  expect(strays).toHaveLength(2)
+})

@@ -117,7 +117,7 @@ export class Multiplexer {
     const kind = kindOf(message)
     if (!message || !kind) return this.#options.onStray(line.length, 'a line that is no JSON-RPC message')
     if (kind === 'response') return this.#reply(message, line.length)
-    if (kind === 'request') return this.#ask(message)
+    if (kind === 'request') return this.#ask(message, line.length)
     this.#hear(message, line.length)
   }
 
@@ -240,12 +240,16 @@ export class Multiplexer {
     call.resolve({ jsonrpc: '2.0', id: call.originalId, result: {} })
   }
 
-  /** A server asks something. It does not say for which request, so it is answered only when there is no doubt. */
-  #ask(message: Message): void {
+  /** A server asks something. It does not say for which request, so it is answered only when there is no doubt. What is answered here was for nobody: of that there may be so much. */
+  #ask(message: Message, bytes: number): void {
     const { id, method } = message
-    if (method === 'ping') return this.#send({ jsonrpc: '2.0', id, result: {} })
+    if (method === 'ping') {
+      this.#options.onStray(bytes, 'pings')
+      return this.#send({ jsonrpc: '2.0', id, result: {} })
+    }
     const call = this.#soleCall()
     if (!call?.caller.answers(String(method))) {
+      this.#options.onStray(bytes, 'questions that nobody can answer')
       const reason = call
         ? 'The client of this request does not offer that.'
         : 'Several clients are served: whom this is for cannot be told.'

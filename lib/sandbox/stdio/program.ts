@@ -60,7 +60,7 @@ export class Program {
     this.ended = this.#end.promise
     this.backlog = new Backlog(options.limits, (held) => this.#exec?.holdOutput(held))
     this.multiplexer = new Multiplexer({
-      send: (line) => this.#exec?.write(line),
+      send: (line) => this.#write(line),
       onStray: (bytes, what) => this.#stray(bytes, what),
       onChange: options.onChange,
       onLost: ({ bytes }) => void this.kill(`it wrote a line of ${bytes} bytes that belongs to no request`),
@@ -154,6 +154,13 @@ export class Program {
     })
     this.#exec = exec
     void exec.exited.then((exit) => this.kill(this.#redact(wordsFor(exit))))
+  }
+
+  /** What it does not read waits here. */
+  #write(line: string): void {
+    const { inputBytesMax } = this.#options.limits
+    if ((this.#exec?.waiting ?? 0) > inputBytesMax) void this.kill('it does not read what it is sent')
+    else this.#exec?.write(line)
   }
 
   /** What is for nobody is dropped; a flood of it is no server. */

@@ -32,6 +32,11 @@ const deeds: Record<string, (detail: string) => Promise<string> | string> = {
     await write('this is no JSON\n{"jsonrpc":"1.0"}\n[1,2]\n{"jsonrpc":"2.0","id":999999,"result":{}}\n')
     return 'said garbage'
   },
+  // Nothing that is sent into the sandbox is read any more.
+  deafen: () => {
+    process.kill(process.ppid, 'SIGSTOP')
+    return 'stopped what carries it'
+  },
   stubborn: () => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
     process.stdin.removeAllListeners('end')
