@@ -96,12 +96,16 @@ export async function listenAt(
   return honored
 }
 
+/** What these are about are requests of a session, and nobody's are in what is listened to here: they could only be taken for those of others. */
+const ofRequests: ReadonlySet<unknown> = new Set(['notifications/progress', 'notifications/cancelled'])
+
 /** What a server tells as its listener may hear it, guarded and in the words of the endpoint; null when it may not. */
 export async function guardedAt(
   parts: PipelineParts,
   listener: Listener,
   { server, guards, message }: { server: BrokeredServer; guards: ToldStream; message: RpcMessage },
 ): Promise<RpcMessage | null> {
+  if (ofRequests.has(message['method'])) return null
   if (!mayRead(parts, listener, server.id, methodToHear(message['method']))) return null
   await afterDiscovery(parts, server, message)
   const guarded = await guards.guard(message)

@@ -16,7 +16,17 @@ const lies = 'what nobody has looked at'
 
 /** A server of 2026-07-28, by hand: of those who listen it says what no SDK would. With `says` null it never says that it has begun. */
 async function startLiar() {
-  const state = { says: null as object | null, open: 0, begun: 0 }
+  const streams = new Set<ServerResponse>()
+  const write = (response: ServerResponse, message: object) =>
+    void response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`)
+  const state = {
+    says: null as object | null,
+    open: 0,
+    begun: 0,
+    tell(message: object) {
+      for (const stream of streams) write(stream, message)
+    },
+  }
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.method !== 'POST') return void response.writeHead(405).end()
     const { id, method } = JSON.parse(await textOf(request)) as { id?: number; method?: string }
@@ -24,12 +34,15 @@ async function startLiar() {
     if (method === 'subscriptions/listen') {
       state.open += 1
       state.begun += 1
-      response.once('close', () => (state.open -= 1))
+      streams.add(response)
+      response.once('close', () => {
+        state.open -= 1
+        streams.delete(response)
+      })
       response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
       if (!state.says) return
       const params = { notifications: state.says }
-      const begun = { jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params }
-      return void response.write(`data: ${JSON.stringify(begun)}\n\n`)
+      return write(response, { method: 'notifications/subscriptions/acknowledged', params })
     }
     const known = { 'server/discover': greeting, 'tools/list': { tools: [] } }[String(method)]
     const outcome = known
@@ -118,4 +131,21 @@ test('however often what is watched changes, a server that begins nothing has tw
   }
   await until(() => liar.begun > before + changes)
   await until(() => liar.open <= 2)
+})
+
+test('what a server says of requests that are none of its own its agent is not told', async ({ db, world }) => {
+  const { liar } = world
+  const changed = 'notifications/prompts/list_changed'
+  liar.says = { promptsListChanged: true }
+  await until(() => liar.open === 0)
+  const raw = await listener(db, world)
+  const headers = await raw.begin()
+  const ending = new AbortController()
+  onTestFinished(() => ending.abort())
+  const { messages } = await raw.send({ method: 'GET', headers, signal: ending.signal })
+  await until(() => liar.open > 0)
+  liar.tell({ method: 'notifications/progress', params: { progressToken: 1, progress: 1 } })
+  liar.tell({ method: 'notifications/cancelled', params: { requestId: 1 } })
+  liar.tell({ method: changed })
+  expect((await messages.next()).value).toMatchObject({ method: changed })
 })
