@@ -63,10 +63,13 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
     deadline: deadlineOf(parts.limits, parted),
   })
   const count = new AskCount()
+  const hold = holding(parts, running)
   let open = 0
   const answer = async (message: RpcMessage): Promise<void> => {
     const ask = { method: String(message['method']), params: message['params'] }
-    if (!count.takes(ask.method, open)) return running.controller.abort(new CallEnded(askedTooMuch(parted.server.id)))
+    if (!count.takes(ask.method, open) || !holdsAsk(hold, ask)) {
+      return running.controller.abort(new CallEnded(askedTooMuch(parted.server.id)))
+    }
     const { refused, told } = await askedOf(parts, request, { server: parted.server, ask })
     if (refused) return void (await connection.tell({ id: message['id'], ...refused }, { session, signal }))
     time.asked(ask.method)
@@ -98,7 +101,7 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
       running,
       streams: mayStream(parted),
       limits: limitsFor(parts.limits, parted),
-      hold: holding(parts, running),
+      hold,
       envelope,
       relay,
       own,
@@ -136,7 +139,7 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
   let deciding = 0
   const ask = async (message: RpcMessage): Promise<void> => {
     const asked = { method: String(message['method']), params: withoutId(message['params']) }
-    if (!count.takes(asked.method, suspended.asks.size + deciding)) {
+    if (!count.takes(asked.method, suspended.asks.size + deciding) || !holdsAsk(hold, asked)) {
       return running.controller.abort(new CallEnded(askedTooMuch(server.id)))
     }
     const { refused, told } = await askedOf(parts, request, { server, ask: asked })
@@ -214,6 +217,11 @@ export async function resumeSuspended(
 
 function holding({ limits }: PipelineParts, running: Running): (bytes: number) => boolean {
   return (bytes) => running.hold(bytes, limits.heldBytesMax)
+}
+
+/** What an agent is asked is held until it is answered, as a part of the answer that its server gives in the end. */
+function holdsAsk(hold: (bytes: number) => boolean, { method, params }: Ask): boolean {
+  return !isAsk(method) || hold(JSON.stringify(params ?? {}).length)
 }
 
 function asksOf({ asks }: SuspendedCall): [string, Ask][] {

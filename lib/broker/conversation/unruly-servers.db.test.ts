@@ -17,7 +17,7 @@ const elicitation = { method: 'elicitation/create', params: { message: 'Who?', r
 const pings = 100
 const leaked = 'said beside the answer'
 const readOnly = { inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } }
-const names = ['sly', 'cut', 'flood', 'curious', 'plain', 'odd', 'marked', 'posing', 'pinging', 'unmeant']
+const names = ['sly', 'cut', 'flood', 'curious', 'plain', 'odd', 'marked', 'posing', 'pinging', 'unmeant', 'wordy']
 
 /** A server of 2025-11-25, written by hand: what the SDK would not let a server do is what is tested. */
 async function startUnruly() {
@@ -91,9 +91,9 @@ async function startUnruly() {
       const events = said.map((message) => `data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`)
       return void response.writeHead(200, { 'content-type': 'text/event-stream' }).end(events.join(''))
     }
-    if (name === 'curious') {
+    if (name === 'curious' || name === 'wordy') {
       events()
-      for (let count = 0; count < 65; count += 1) {
+      for (let count = 0; count < (name === 'wordy' ? 20 : 65); count += 1) {
         response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', id: `q-${count}`, ...elicitation })}\n\n`)
       }
       return
@@ -117,7 +117,8 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   const server = await startUnruly()
   const about = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
   await db.mcpServer.create({ data: { id: 'unruly', name: 'Unruly', url: server.url, ...about } })
-  const start = async () => startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
+  const start = async (limits = {}) =>
+    startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey, limits })
   const world = { ...server, broker: await start(), start }
   onCleanup(async () => {
     await world.broker.stop()
@@ -200,6 +201,17 @@ test('a server that asks without end ends its call', async ({ db, world }) => {
     const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
     return /^wheelhouse_broker_calls_in_flight 0$/m.test(metrics)
   })
+})
+
+test('what a server asks for counts as what its agent makes the broker hold', async ({ db, world }) => {
+  const narrow = { broker: await world.start({ heldBytesMax: 1000 }) }
+  const { token } = await reader(db, narrow, ['method:elicitation/create'])
+  const merged = new RawAgent(`${narrow.broker.url}/mcp`, token)
+  const params = { name: 'unruly__wordy', arguments: {} }
+  const headers = await merged.begin({ elicitation: {} })
+  const { last } = await merged.ask({ body: { id: 3, method: 'tools/call', params }, headers })
+  await narrow.broker.stop()
+  expect(JSON.stringify(last)).toContain('asks for more than is answered in one call')
 })
 
 test('what a server asks that no agent has to answer is answered one after the other', async ({ db, world }) => {
