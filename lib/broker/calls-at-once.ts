@@ -1,6 +1,7 @@
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { Limits } from './limits.ts'
+import type { Room } from './upstream/held-bytes.ts'
 
 /** How many calls of each agent and to each server are under way at this broker, and how much of their answers it holds in memory. */
 export class CallsAtOnce {
@@ -41,6 +42,11 @@ export class CallsAtOnce {
 
   letGo(bytes: number): void {
     this.#heldBytes -= bytes
+  }
+
+  /** For what belongs to no call. */
+  room(max: number): Room {
+    return { hold: (bytes) => this.hold(bytes, max), letGo: (bytes) => this.letGo(bytes) }
   }
 }
 

@@ -3,6 +3,7 @@ import { mergedNotice } from '../merged-results.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import { processCaller } from '../upstream/pool.ts'
+import type { Room } from '../upstream/held-bytes.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { type Filter, methodToHear } from './changes.ts'
@@ -15,6 +16,7 @@ const begunMs = 3000
 export type ListenTo = {
   filter: Filter
   signal: AbortSignal
+  room: Room
   /** Called with what the server will tell; not at all when it tells nothing. */
   begun: (honored: Filter) => void
   told: (message: RpcMessage) => Promise<void>
@@ -26,10 +28,10 @@ export type ListenTo = {
  */
 export async function listenTo(
   connection: UpstreamConnection,
-  { filter, signal, begun, told }: ListenTo,
+  { filter, signal, room, begun, told }: ListenTo,
 ): Promise<boolean> {
   const { era, capabilities } = await connection.ready(signal)
-  if (era === 'modern') return await listenModern(connection, { filter, signal, begun, told })
+  if (era === 'modern') return await listenModern(connection, { filter, signal, room, begun, told })
   const { prompts, resources, logging } = capabilities
   const honored: Filter = {}
   if (filter.promptsListChanged && prompts?.listChanged) honored.promptsListChanged = true
@@ -38,7 +40,7 @@ export async function listenTo(
   const uris = honored.resourceSubscriptions ?? []
   // Whoever has nothing to tell costs no session.
   if (Object.keys(honored).length === 0 && !logging) return false
-  return await listenInSession(connection, { uris, signal, begun: () => begun(honored), told })
+  return await listenInSession(connection, { uris, signal, room, begun: () => begun(honored), told })
 }
 
 /** Begins to listen at the server, as far as it can tell something; resolves with what the agent will be told of. */
@@ -87,6 +89,7 @@ export async function listenAt(
     listenTo(parts.upstreams.connectionTo(server, processCaller(listener.agent)), {
       filter: wanted,
       signal,
+      room: parts.inFlight.atOnce.room(parts.limits.heldBytesMax),
       begun,
       told,
     })

@@ -7,6 +7,7 @@ import type { PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import { metaKey } from '../upstream/envelope.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
+import type { Room } from '../upstream/held-bytes.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { type Filter, honoredOf } from './changes.ts'
@@ -95,16 +96,18 @@ export async function listenModern(
   options: {
     filter: Filter
     signal: AbortSignal
+    room: Room
     begun: (honored: Filter) => void
     told: (message: RpcMessage) => Promise<void>
   },
 ): Promise<boolean> {
-  const { filter, signal, begun, told } = options
+  const { filter, signal, room, begun, told } = options
   let honored: Filter | null = null
   const reply = await connection.request({
     method: 'subscriptions/listen',
     params: { notifications: filter },
     signal,
+    room,
     lasting: true,
     relay: {
       async take(message) {
@@ -130,11 +133,12 @@ export async function listenInSession(
   options: {
     uris: readonly string[]
     signal: AbortSignal
+    room: Room
     begun: () => void
     told: (message: RpcMessage) => Promise<void>
   },
 ): Promise<boolean> {
-  const { uris, signal, begun, told } = options
+  const { uris, signal, room, begun, told } = options
   const session = await connection.openSession({}, signal)
   if (!session) {
     if (connection.isSessionless) return false
@@ -142,7 +146,7 @@ export async function listenInSession(
   }
   try {
     const relay = { take: (message: RpcMessage | null) => (message ? told(message) : undefined) }
-    const { status, read } = await connection.openStream(session, { lastEventId: null, relay, signal })
+    const { status, read } = await connection.openStream(session, { lastEventId: null, relay, room, signal })
     if (status === 405) return false
     if (!read) throw new UpstreamFailure('refused', `it gives no stream now (${status})`)
     for (const [index, uri] of uris.entries()) {

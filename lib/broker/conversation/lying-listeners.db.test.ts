@@ -26,6 +26,10 @@ async function startLiar() {
     tell(message: object) {
       for (const stream of streams) write(stream, message)
     },
+    /** Of a message that does not end. */
+    beginToTell(bytes: number) {
+      for (const stream of streams) stream.write(`data: ${'x'.repeat(bytes)}`)
+    },
   }
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.method !== 'POST') return void response.writeHead(405).end()
@@ -63,7 +67,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   const liar = await startLiar()
   const about = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
   await db.mcpServer.create({ data: { id: 'liar', name: 'Liar', url: liar.url, ...about } })
-  const { brokers, stop } = await talkativeWorld({ db, databaseUrl }, [{}])
+  const { brokers, stop } = await talkativeWorld({ db, databaseUrl }, [{ heldBytesMax: 4096 }])
   onCleanup(async () => {
     liar.stop()
     await stop()
@@ -148,4 +152,18 @@ test('what a server says of requests that are none of its own its agent is not t
   liar.tell({ method: 'notifications/cancelled', params: { requestId: 1 } })
   liar.tell({ method: changed })
   expect((await messages.next()).value).toMatchObject({ method: changed })
+})
+
+test('a message that does not end is held no longer than there is room for it', async ({ db, world }) => {
+  const { liar } = world
+  liar.says = { promptsListChanged: true }
+  await until(() => liar.open === 0)
+  const raw = await listener(db, world, '/mcp/liar')
+  const headers = await raw.begin()
+  const ending = new AbortController()
+  onTestFinished(() => ending.abort())
+  await raw.send({ method: 'GET', headers, signal: ending.signal })
+  await until(() => liar.open > 0)
+  liar.beginToTell(2 * 1024 * 1024)
+  await until(() => liar.open === 0)
 })

@@ -86,6 +86,7 @@ async function keepListening(
 ): Promise<void> {
   const { server, signal } = options
   const { agent } = listener
+  const room = parts.inFlight.atOnce.room(parts.limits.heldBytesMax)
   for (let waitMs = againMs; ; waitMs = Math.min(waitMs * 2, againMsMax)) {
     const begun = (): void => {
       waitMs = againMs
@@ -96,7 +97,11 @@ async function keepListening(
     if (!release) options.begun()
     try {
       if (release && !streamDenial(parts.health, server)) {
-        const tells = await listenTo(parts.upstreams.connectionTo(server, processCaller(agent)), { ...options, begun })
+        const tells = await listenTo(parts.upstreams.connectionTo(server, processCaller(agent)), {
+          ...options,
+          begun,
+          room,
+        })
         if (!tells) return options.begun()
       }
     } catch {

@@ -144,6 +144,7 @@ function listenForSession(
     listenModern(connection, {
       filter: mayHear(parts, { caller: listener.caller, serverId: server.id }, everything(session.watched)).filter,
       signal,
+      room: parts.inFlight.atOnce.room(parts.limits.heldBytesMax),
       begun,
       told,
     })
@@ -216,6 +217,7 @@ async function continueSession(
       const { status, read } = await connection.openStream(session.upstream!, {
         lastEventId: eventId,
         relay: { take },
+        room: parts.inFlight.atOnce.room(parts.limits.heldBytesMax),
         signal: lasting.signal,
         limits: limitsFor(parts.limits, { server, agent }),
       })

@@ -29,6 +29,11 @@ export class SseSplitter {
     this.#holdBytesMax = options.holdBytesMax
   }
 
+  /** Of what is not handed over yet. */
+  get heldBytes(): number {
+    return this.#lineBytes + this.#dataBytes
+  }
+
   push(chunk: Buffer): SseItem[] {
     const items: SseItem[] = []
     let from = 0

@@ -99,6 +99,7 @@ async function listenAtServer(
     params: { notifications: { taskIds: [...tasks.keys()] } },
     envelope: { capabilities: withTasks(null) },
     signal,
+    room: parts.inFlight.atOnce.room(parts.limits.heldBytesMax),
     lasting: true,
     limits: limitsFor(parts.limits, { server, agent: listener.agent }),
     relay: {

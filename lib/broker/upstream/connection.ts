@@ -162,12 +162,12 @@ export class UpstreamConnection {
    */
   async openStream(
     session: UpstreamSession,
-    { relay, ...options }: { lastEventId: string | null; relay: Relay; signal: AbortSignal; limits?: Limits },
+    { relay, room, ...options }: { lastEventId: string | null; relay: Relay; room?: Post['room'] } & PostOptions,
   ): Promise<{ status: number; read: (() => Promise<void>) | null }> {
     const { post, response } = await this.#get(session, { ...options, exact: true })
     const isStream = typeOf(response).startsWith('text/event-stream')
     if (response.statusCode === 200 && isStream)
-      return { status: 200, read: () => readStream(response, { ...post, relay }) }
+      return { status: 200, read: () => readStream(response, { ...post, relay, room }) }
     await response.dump()
     return { status: response.statusCode, read: null }
   }
@@ -245,6 +245,7 @@ export class UpstreamConnection {
     addHeaders(post.headers, request, handshake)
     post.relay = request.relay
     post.hold = request.hold
+    post.room = request.room
     post.cut = own?.cut
     if (handshake.era === 'legacy') post.marked = this.#marked
     if (request.streams) post.streamFromBytes = limits.streamFromBytes

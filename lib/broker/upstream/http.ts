@@ -7,6 +7,7 @@ import { type SseItem, SseSplitter } from '../large/sse-splitter.ts'
 import type { RpcError } from '../wire.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { CutOff, UpstreamFailure, UpstreamRefusal } from './failure.ts'
+import { HeldBytes, type Room, uncountedBytes } from './held-bytes.ts'
 import { Incoming } from './incoming.ts'
 import type { Prover } from '#lib/upstreams/commands.ts'
 import type { Redact } from '#lib/core/redaction.ts'
@@ -44,6 +45,8 @@ export type Post = {
   silenceMs?: number | undefined
   /** Asked before more of an answer is held than goes without counting; false: there is too much of answers already. */
   hold?: ((bytes: number) => boolean) | undefined
+  /** Of a stream that lasts: where what is not handed on yet is counted. */
+  room?: Room | undefined
   /** What the server says is only passed on: numbers stay as they are written. */
   exact?: boolean | undefined
   /** Marked when it has a connection and is written to it. */
@@ -53,8 +56,6 @@ export type Post = {
   /** Told when an event of its reply's stream has an id. */
   marked?: (() => void) | undefined
 }
-
-const uncountedBytes = 1024 * 1024
 
 /** Its content type; of a server that sends several the first. */
 export function typeOf({ headers }: Pick<Incoming, 'headers'>): string {
@@ -130,6 +131,7 @@ function textOf(header: string | string[] | null): string | null {
 
 async function readEvents(response: Incoming, post: Post, id: number | string): Promise<RpcReply> {
   const splitter = new SseSplitter({ holdBytesMax: heldMax(post) })
+  const held = new HeldBytes(post.room)
   let size = 0
   let last = null as { id: string; retry: number | null } | null
   // Handed over with the rest of the stream, or left here.
@@ -162,6 +164,7 @@ async function readEvents(response: Incoming, post: Post, id: number | string): 
       }
       if (size > Math.max(post.resultBytesMax, post.streamBytesMax)) throw tooLarge(post)
       if (post.streamFromBytes === 0) countHeld(post, { size, bytes: bytes.length })
+      held.become(splitter.heldBytes)
     }
   } catch (error) {
     if (open) response.destroy()
@@ -169,6 +172,7 @@ async function readEvents(response: Incoming, post: Post, id: number | string): 
     if (last && error instanceof UpstreamFailure && error.kind === 'unreachable') throw new CutOff(last)
     throw error
   } finally {
+    held.end()
     post.cut?.removeEventListener('abort', onCut)
     // A server ends the stream after its reply: the connection is used again.
     if (open) response.leave()
@@ -240,6 +244,7 @@ function tooLarge({ streamFromBytes, streamBytesMax, resultBytesMax }: Post): Up
 /** Hands every event of a stream to the relay until it ends. A message may be as large as a held result, a stream as long as it likes. */
 export async function readStream(response: Incoming, post: Post & { relay: Relay }): Promise<void> {
   const splitter = new SseSplitter({ holdBytesMax: post.resultBytesMax })
+  const held = new HeldBytes(post.room)
   try {
     for (let bytes = await nextOf(response, post); bytes !== null; bytes = await nextOf(response, post)) {
       for (const item of splitter.push(bytes)) {
@@ -250,8 +255,10 @@ export async function readStream(response: Incoming, post: Post & { relay: Relay
         const taken = post.relay.take(message, item)
         if (taken) await untilAborted(taken, post.signal)
       }
+      held.become(splitter.heldBytes)
     }
   } finally {
+    held.end()
     response.destroy()
   }
 }

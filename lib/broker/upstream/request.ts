@@ -28,8 +28,9 @@ export type UpstreamRequest = {
   streams?: boolean
   /** Of whoever asks, where they are not the server's. */
   limits?: Limits | undefined
-  /** As that of a `Post`. */
+  /** As those of a `Post`. */
   hold?: Post['hold']
+  room?: Post['room']
   /** Its reply is only passed on, so that numbers in it stay as they are written. */
   exact?: boolean
   /** A stream that lasts: over connections of its own, silent as long as it likes. */
