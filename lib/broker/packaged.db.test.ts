@@ -144,6 +144,7 @@ test('a server of a package is imported, fetched again where it runs, and called
   await updateServer(ctx, { ...change, acknowledged: ['not_probed'] })
   expect(await getServer(ctx, serverId)).toMatchObject({
     command: { package: { version: '1.3.0', integrity: newer.package!.integrity } },
+    packageFetch: { ...newer.facts, fetchedAt: newer.finishedAt },
     credentials: [],
   })
   await setServerCredential(ctx, { input: { serverId, kind: 'bearer', secret: 'another' }, secretBox })

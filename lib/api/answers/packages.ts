@@ -3,6 +3,13 @@ import { type PackageFetchView, packageReasons } from '#lib/registry/schema/pack
 import { packageReference } from '#lib/registry/schema/transport.ts'
 import { answerOf, count, text, time } from './words.ts'
 
+export const packageFacts = z.strictObject({
+  programs: z.array(text),
+  packages: count,
+  bytes: count,
+  scripts: z.array(text),
+})
+
 export const packageFetch = answerOf<PackageFetchView>()(
   z.strictObject({
     id: text,
@@ -12,9 +19,7 @@ export const packageFetch = answerOf<PackageFetchView>()(
     finishedAt: time.nullable(),
     progress: z.strictObject({ packages: count.nullable(), bytes: count }).nullable(),
     package: packageReference.nullable(),
-    facts: z
-      .strictObject({ programs: z.array(text), packages: count, bytes: count, scripts: z.array(text) })
-      .nullable(),
+    facts: packageFacts.nullable(),
     problem: z
       .strictObject({
         field: z.enum(['name', 'version', 'dependencies', 'registry']),

@@ -10,7 +10,8 @@ import { processStates, type ServerProcesses } from '#lib/registry/schema/proces
 import type { RemovedToolList, ServerHolderList, ServerRow, ServerView } from '#lib/registry/schema/servers.ts'
 import { serverCommand, serverTransports } from '#lib/registry/schema/transport.ts'
 import { agentStatus, scopeChip } from './agents.ts'
-import { toolFinding, toolShape } from './tools.ts'
+import { packageFacts } from './packages.ts'
+import { toolFinding, toolShape, toolVerdict } from './tools.ts'
 import {
   answerOf,
   count,
@@ -106,6 +107,7 @@ export const server = answerOf<ServerView>()(
   z.strictObject({
     ...serverShape,
     approver: reference.nullable(),
+    packageFetch: z.strictObject({ ...packageFacts.shape, fetchedAt: time }).nullable(),
     accepted: z.array(z.strictObject({ finding: z.enum(probeFindingNames), byName: text, at: time })),
     toolList: z.array(z.strictObject(toolShape)),
     removedTools: z.array(z.strictObject(toolShape)),
@@ -157,6 +159,15 @@ export const serverProcesses = answerOf<ServerProcesses>()(
   }),
 ).meta({ id: 'ServerProcesses' })
 
+const comparedTool = z.strictObject({
+  name: text,
+  class: toolClass,
+  classBefore: toolClass.nullable(),
+  verdict: toolVerdict,
+  waits: z.boolean(),
+  findings: z.array(toolFinding),
+})
+
 export const serverProbe = answerOf<ServerProbeView>()(
   z.strictObject({
     id: text,
@@ -186,6 +197,15 @@ export const serverProbe = answerOf<ServerProbeView>()(
         leftOutTotal: count.optional(),
         findings: z.array(z.strictObject({ kind: z.enum(probeFindingNames), note: text })),
         stderr: z.array(text).optional(),
+        comparison: z
+          .strictObject({
+            added: z.array(comparedTool),
+            changed: z.array(comparedTool),
+            removed: z.array(text).nullable(),
+            unchanged: count,
+            leftOut: z.array(leftOutTool),
+          })
+          .optional(),
       })
       .nullable(),
   }),

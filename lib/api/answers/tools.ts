@@ -6,6 +6,7 @@ import { toolStates } from '#lib/registry/schema/words.ts'
 import { answerOf, facts, reference, text, time, toolClass } from './words.ts'
 
 const verdicts = ['new', 'unchanged', 'wording', 'narrower', 'suspended'] as const satisfies readonly ToolVerdict[]
+export const toolVerdict = z.enum(verdicts)
 const toolState = z.enum(toolStates)
 
 export const toolFinding = answerOf<ToolFinding>()(
@@ -30,7 +31,7 @@ export const toolShape = {
   override: z.strictObject({ by: reference, at: time, reason: text.nullable() }).nullable(),
   state: toolState,
   definitionHash: text,
-  verdict: z.enum(verdicts),
+  verdict: toolVerdict,
   findings: z.array(toolFinding),
   approvedHash: text.nullable(),
   rejected: z.boolean(),
@@ -71,7 +72,7 @@ export const toolReview = answerOf<ToolReview>()(
   z.strictObject({
     server: reference,
     tool: text,
-    verdict: z.enum(verdicts),
+    verdict: toolVerdict,
     findings: z.array(toolFinding),
     since: time,
     approver: reference.nullable(),

@@ -9,6 +9,7 @@ import { enqueue, jobs } from '#lib/jobs/contracts.ts'
 import { processEnvironment } from '#lib/core/process-environment.ts'
 import { credentialMaterial } from '../credential-material.ts'
 import { requirePackage } from './package-of-command.ts'
+import { compareTools } from './tool-comparison.ts'
 import { type ClientToken, credentialOf, secretsOf, withoutSecrets } from '../probe/credential.ts'
 import { probeProgram, type ProgramAccess } from '../probe/probe-program.ts'
 import { probeServer } from '../probe/probe-server.ts'
@@ -98,7 +99,7 @@ async function tryProbe(ctx: Ctx, { probeId, ...parts }: ProbeParts & { probeId:
   const secret = probe.ciphertext && (await parts.secretBox.open(probe.ciphertext, sealContexts.serverProbe(probeId)))
   const known = secretsOf(probe, secret)
   const report = probe.command
-    ? await ofProgram(probe, secret, parts)
+    ? await ofProgram(ctx, { probe, secret, programs: parts.programs })
     : await ofAddress(probe, secret, { ...parts, known })
   await ctx.db.serverProbe.updateMany({
     where: { id: probeId, finishedAt: null },
@@ -113,13 +114,16 @@ async function tryProbe(ctx: Ctx, { probeId, ...parts }: ProbeParts & { probeId:
 type Probe = NonNullable<Awaited<ReturnType<Ctx['db']['serverProbe']['findUnique']>>>
 
 async function ofProgram(
-  probe: Probe,
-  secret: string | null,
-  { programs }: Pick<ProbeParts, 'programs'>,
+  ctx: Ctx,
+  { probe, secret, programs }: Pick<ProbeParts, 'programs'> & { probe: Probe; secret: string | null },
 ): Promise<ProbeReport> {
   const command = serverCommand.parse(probe.command)
   const environment = secret === null ? {} : (processEnvironment(command.env, secret) ?? {})
-  return await probeProgram({ probeId: probe.id, command, environment, access: programs })
+  const { report, tools } = await probeProgram({ probeId: probe.id, command, environment, access: programs })
+  if (probe.folder === null || !tools) return report
+  const isWhole = !report.findings.some(({ kind }) => kind === 'tools_not_looked_at')
+  const comparison = await compareTools(ctx, { serverId: probe.folder, tools, isWhole })
+  return comparison ? { ...report, comparison } : report
 }
 
 async function ofAddress(

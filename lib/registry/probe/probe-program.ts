@@ -3,6 +3,7 @@ import { cutText } from '#lib/core/storable.ts'
 import { probeOwner, sealTicket, stdioPath } from '#lib/core/stdio-ticket.ts'
 import { commandFindings } from '../rules/server-command.ts'
 import type { ProbeReport } from '../schema/probes.ts'
+import type { ListedTool } from '../schema/tools.ts'
 import type { ServerCommand } from '../schema/transport.ts'
 import { listingProblem } from './probe-failure.ts'
 import { add, addTools, listTools, protocolOf } from './probed-tools.ts'
@@ -18,15 +19,16 @@ const triesMax = 3
 
 /**
  * Starts a program once in the sandbox and asks it what it is and offers; `probeId` names what is started, which the sandbox service reads
- * from the registry itself. Never rejects for what it finds.
+ * from the registry itself. `tools` are those it lists, null where it cannot be asked for them. Never rejects for what it finds.
  */
 export async function probeProgram(options: {
   probeId: string
   command: ServerCommand
   environment: Record<string, string>
   access: ProgramAccess
-}): Promise<ProbeReport> {
+}): Promise<{ report: ProbeReport; tools: ListedTool[] | null }> {
   const { probeId, command, environment, access } = options
+  let tools: ListedTool[] | null = null
   const report: ProbeReport = {
     host: '',
     addresses: [],
@@ -42,16 +44,16 @@ export async function probeProgram(options: {
     const ticket = sealTicket(access.key, { serverId: probeId, owner: probeOwner, environment })
     const place = { url: access.url + stdioPath(probeId, probeOwner.key), ticket, over: AbortSignal.timeout(wholeMs) }
     for (let tries = 1; tries <= triesMax && !report.reachable && !place.over.aborted; tries += 1)
-      await ask(report, place)
+      tools = await ask(report, place)
   } else add(report, { kind: 'does_not_start', note: 'no sandbox service runs programs here' })
   if (!report.reachable) report.findings.push(...commandFindings(command))
   else report.findings = report.findings.filter(({ kind }) => kind !== 'does_not_start')
-  return report
+  return { report, tools }
 }
 
 type Place = { url: string; ticket: string; over: AbortSignal }
 
-async function ask(report: ProbeReport, { url, ticket, over }: Place): Promise<void> {
+async function ask(report: ProbeReport, { url, ticket, over }: Place): Promise<ListedTool[] | null> {
   const headers = { authorization: `Bearer ${ticket}` }
   const client = new Client({ name: 'wheelhouse-probe', version: '1' }, { versionNegotiation: { mode: 'auto' } })
   const limits = { timeout: requestMs, signal: over }
@@ -59,21 +61,24 @@ async function ask(report: ProbeReport, { url, ticket, over }: Place): Promise<v
     const transport = new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } })
     await client.connect(transport, limits)
     report.protocol = protocolOf(client)
-    addTools(report, await listTools(client, transport, limits))
+    const tools = addTools(report, await listTools(client, transport, limits))
     report.reachable = true
+    return tools
   } catch (error) {
     const { reason, stderr } = await lastWords(url, headers)
     report.findings = report.findings.filter(({ kind }) => kind !== 'does_not_start')
     if (report.protocol && reason === null) {
       // It runs, and goes on running.
       report.reachable = true
-      return add(report, { kind: 'tools_not_listed', note: listingProblem(error) })
+      add(report, { kind: 'tools_not_listed', note: listingProblem(error) })
+      return null
     }
     add(report, {
       kind: 'does_not_start',
       note: cutText(reason ?? (error instanceof Error ? error.name : 'no reason'), 300),
     })
     if (stderr.length > 0) report.stderr = stderr
+    return null
   } finally {
     await client.close().catch(() => {})
   }

@@ -6,6 +6,7 @@ import { readListedTools } from '../rules/listed-tools.ts'
 import { ToolNames } from '../rules/other-tools.ts'
 import { inspectTool } from '../rules/tool-change.ts'
 import type { ProbedTool, ProbeFinding, ProbeReport } from '../schema/probes.ts'
+import type { ListedTool } from '../schema/tools.ts'
 
 type Options = { signal: AbortSignal; timeout: number; pagesMax?: number | undefined }
 
@@ -71,8 +72,8 @@ function takeLists(transport: StreamableHTTPClientTransport): unknown[] {
   return lists
 }
 
-/** What it offers, what it lists that is no tool, and what a reviewer has to notice of all that. */
-export function addTools(report: ProbeReport, { entries, cutOff }: ListedByServer): void {
+/** What it offers, what it lists that is no tool, and what a reviewer has to notice of all that. Answers the tools as they are listed. */
+export function addTools(report: ProbeReport, { entries, cutOff }: ListedByServer): ListedTool[] {
   const { tools, leftOut, leftOutTotal } = readListedTools(entries)
   const names = new ToolNames(tools.map(({ name }) => name))
   report.tools = tools.map((tool) => {
@@ -95,6 +96,7 @@ export function addTools(report: ProbeReport, { entries, cutOff }: ListedByServe
   if (unannotated.length > 0) add(report, { kind: 'unannotated_tools', note: namesOf(unannotated) })
   const marked = report.tools.filter(({ findings }) => findings.length > 0)
   if (marked.length > 0) add(report, { kind: 'marked_tools', note: namesOf(marked) })
+  return tools
 }
 
 /** Each kind once. */

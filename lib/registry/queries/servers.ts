@@ -3,6 +3,7 @@ import type { Prisma, ToolListing } from '#lib/db/generated/client.ts'
 import { type CredentialFields, credentialSelect, credentialView } from './credentials.ts'
 import { listLoosenings } from './loosenings.ts'
 import { personNames } from './people.ts'
+import { packageFetchOf } from './packages.ts'
 import { listRemovedTools } from './removed-tools.ts'
 import { overridesOf, toolSelect, toolView } from './tools.ts'
 import { fleetOf } from '../fleet/live.ts'
@@ -43,6 +44,7 @@ export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
   return {
     ...serverRow(server, agents),
     approver,
+    packageFetch: await packageFetchOf(ctx, server.command as ServerRow['command']),
     accepted: (server.acknowledged as ServerView['accepted']).map(({ finding, byName, at }) => ({
       finding,
       byName,

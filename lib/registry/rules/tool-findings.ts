@@ -53,10 +53,10 @@ export function finding(kind: FindingKind, path: string, note: string): ToolFind
 }
 
 /** As many as somebody looks at, those that suspend first. */
-export function foremost(findings: readonly ToolFinding[]): ToolFinding[] {
-  if (findings.length <= findingsMax) return [...findings]
+export function foremost(findings: readonly ToolFinding[], most = findingsMax): ToolFinding[] {
+  if (findings.length <= most) return [...findings]
   const suspends = ({ weight }: ToolFinding) => Number(weight === 'suspends')
-  return findings.toSorted((a, b) => suspends(b) - suspends(a)).slice(0, findingsMax)
+  return findings.toSorted((a, b) => suspends(b) - suspends(a)).slice(0, most)
 }
 
 /** The finding in a few words. */

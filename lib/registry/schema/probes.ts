@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { ToolVerdict } from '../rules/tool-change.ts'
 import type { ToolFinding } from '../rules/tool-findings.ts'
 import { serverSlug } from '#lib/core/slug.ts'
 import { probeCredential } from './credentials.ts'
@@ -105,6 +106,30 @@ export type ProbedTool = {
   findings: ToolFinding[]
 }
 
+/** A tool that is new or listed otherwise, as the watch of tools would judge it. */
+export type ComparedTool = {
+  name: string
+  class: ToolClass
+  /** null: it is not listed now. */
+  classBefore: ToolClass | null
+  /** How its definition relates to the approved one. */
+  verdict: ToolVerdict
+  /** Nobody may call it until somebody has decided about it. */
+  waits: boolean
+  findings: ToolFinding[]
+}
+
+/** What a program offers beside what the server lists now whose place it is to take. */
+export type ToolComparison = {
+  added: ComparedTool[]
+  changed: ComparedTool[]
+  /** null: not everything was looked at, so nobody knows. */
+  removed: string[] | null
+  unchanged: number
+  /** The first of those that were not compared, each with why. */
+  leftOut: LeftOutTool[]
+}
+
 export type ProbeReport = {
   host: string
   addresses: string[]
@@ -122,6 +147,8 @@ export type ProbeReport = {
   findings: ProbeFinding[]
   /** Of a program that was started: the last it said on its standard error, masked. */
   stderr?: string[]
+  /** Of a program that was looked at for a server that is registered. */
+  comparison?: ToolComparison
 }
 
 const probedUrl = z.url({ protocol: /^https?$/, error: 'Use an http or https address.' }).max(500)
@@ -132,7 +159,7 @@ export const requestServerProbeInput = z
     url: probedUrl.optional(),
     /** Started once in the sandbox. */
     command: serverCommand.optional(),
-    /** For a program: the id the server is to have, whose folder of programs it is started in. */
+    /** For a program: the id the server has or is to have, whose folder of programs it is started in and whose tools it is compared with. */
     id: serverSlug.optional(),
     /** Tried once and then forgotten. For a program its secret is what its variables are set to. */
     credential: probeCredential.optional(),

@@ -3,6 +3,7 @@ import { serverSlug } from '#lib/core/slug.ts'
 import type { ScopeChip } from '../schema.ts'
 import type { Capability } from './capabilities.ts'
 import type { CredentialView } from './credentials.ts'
+import type { PackageFacts } from './packages.ts'
 import type { LooseningView } from './loosenings.ts'
 import {
   checkTransport,
@@ -126,6 +127,8 @@ export type RemovedToolList = { items: ToolView[]; total: number; nextCursor: st
 export type ServerView = ServerRow & {
   /** Who is asked when its tools change; null: everybody who manages servers. */
   approver: { id: string; name: string } | null
+  /** When what it is started from was first fetched, and what is in it; null: it is of no package. */
+  packageFetch: (PackageFacts & { fetchedAt: string }) | null
   /** What guards it less and was accepted by name when its address was given. */
   accepted: { finding: ProbeFindingKind; byName: string; at: string }[]
   /** What it lists. */

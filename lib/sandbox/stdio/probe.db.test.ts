@@ -12,7 +12,7 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { installStdioServer, makeStdioServer, stdioKey } from '#lib/dev/test/stdio-servers.ts'
 import { createLog } from '#lib/log/log.ts'
-import { registerServer, requestServerProbe, runServerProbe } from '#lib/registry/commands.ts'
+import { recordServerTools, registerServer, requestServerProbe, runServerProbe } from '#lib/registry/commands.ts'
 import { getServerProbe } from '#lib/registry/queries.ts'
 import { registerServerInput } from '#lib/registry/schema.ts'
 import { createBwrapDriver } from '../bwrap/driver.ts'
@@ -55,7 +55,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
     const { report } = await getServerProbe(ctx, probeId)
     return { command, probeId, report: report!, kinds: report!.findings.map(({ kind }) => kind).toSorted() }
   }
-  return { url, ctx, request, probe }
+  return { home, url, ctx, request, probe }
 })
 
 for (const era of ['modern', 'legacy'] as const) {
@@ -74,6 +74,24 @@ for (const era of ['modern', 'legacy'] as const) {
     expect(await db.stdioProcess.count()).toBe(0)
   })
 }
+
+test('a program that is tried in the place of a registered server is compared with its tools, and no other is', async ({
+  db,
+  world,
+}) => {
+  await makeStdioServer(db, { id: 'compared', args: ['steady.ts', 'modern'] })
+  const inputSchema = { type: 'object' }
+  const worker = { db, actor: systemActor('broker'), now: new Date() }
+  const tools = [{ name: 'earlier', description: 'Was there.', inputSchema }]
+  await recordServerTools(worker, { serverId: 'compared', tools, newToolState: 'approved', seenBy: 'broker test:1' })
+  const { report: alone } = await world.probe(['steady.ts', 'modern'])
+  expect(alone.comparison).toBeUndefined()
+  await installStdioServer(world.home, 'compared')
+  const { report } = await world.probe(['steady.ts', 'modern'], { id: 'compared' })
+  expect(report.comparison).toMatchObject({ changed: [], removed: ['earlier'], unchanged: 0 })
+  expect(report.comparison!.added.map(({ name }) => name)).toEqual(report.tools.map(({ name }) => name))
+  expect(report.comparison!.added.every(({ waits }) => waits)).toBe(true)
+})
 
 test('a program that crashes says how, with the last of its standard error, and nothing of its secret', async ({
   db,

@@ -190,6 +190,7 @@ function describe(server: ServerView, cli: Cli): string {
     ['About', oneLine(server.description)],
     ['Address', server.command ? null : oneLine(server.url)],
     ['Program', server.command && oneLine([server.command.command, ...server.command.args].join(' '))],
+    ['Package', packageText(server)],
     ['Environment', server.environment],
     ['Data', [server.sensitivity, ...server.dataClasses].join(', ')],
     ['Status', server.status],
@@ -210,6 +211,12 @@ function describe(server: ServerView, cli: Cli): string {
   const rest = server.holdersTotal - server.holders.length
   const more = rest > 0 ? [cli.terminal.style('dim', `${rest} more: wheelhouse servers holders ${server.id}`)] : []
   return [`${title}\n${about}`, tools, ...earlier, besides, holders, ...more].join('\n\n')
+}
+
+function packageText({ command, packageFetch }: ServerView): string | null {
+  if (!command?.package) return null
+  const { name, version } = command.package
+  return `${plain(name)}@${version}${packageFetch ? `, fetched ${minute(packageFetch.fetchedAt)} UTC` : ''}`
 }
 
 /** When its tools were last listed, why they are not now, and what is left out. */

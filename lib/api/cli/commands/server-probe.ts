@@ -1,6 +1,13 @@
 import type { Command } from 'commander'
+import { comparedText } from '#lib/registry/rules/tool-comparison.ts'
 import { findingTitle } from '#lib/registry/rules/tool-findings.ts'
-import { probeFindingKinds, type ProbeReport, requestServerProbeInput } from '#lib/registry/schema/probes.ts'
+import {
+  probeFindingKinds,
+  type ProbeReport,
+  type RequestServerProbeInput,
+  requestServerProbeInput,
+  type ToolComparison,
+} from '#lib/registry/schema/probes.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
@@ -26,7 +33,7 @@ whether a program starts in the sandbox; what it speaks and offers.`,
       command
         .option(
           '--id <id>',
-          'for a program: the id it is to have, whose folder of programs it is started in; it is looked at for that id alone',
+          'for a program: the id it has or is to have, whose folder of programs it is started in and whose tools it is compared with; it is looked at for that id alone',
         )
         .option('--env <name>', 'for a program: a variable that it needs', (one, all: string[]) => [...all, one], [])
         .option(
@@ -45,20 +52,26 @@ whether a program starts in the sandbox; what it speaks and offers.`,
           }
       const credential =
         options.credential === undefined ? {} : { credential: await credentialIn(cli, options.credential) }
-      const client = await cli.client()
-      const { probeId } = await client.call(routes.servers.probeServer, { body: { ...target, ...credential } })
-      for (let tries = 0; tries < triesMax; tries += 1) {
-        const probe = await client.call(routes.servers.showProbe, { params: { id: probeId } })
-        if (probe.report) return cli.show(probe, () => describeProbe(probe.report!))
-        await new Promise((resolve) => setTimeout(resolve, everyMs))
-      }
-      throw new UsageError('The worker has not looked at it in time. Is it running?')
+      const probe = await probeOnce(cli, { ...target, ...credential })
+      cli.show(probe, () => describeProbe(probe.report))
     },
   })
 }
 
+/** Asks for a look and waits until the worker has taken it. */
+export async function probeOnce(cli: Cli, body: RequestServerProbeInput) {
+  const client = await cli.client()
+  const { probeId } = await client.call(routes.servers.probeServer, { body })
+  for (let tries = 0; tries < triesMax; tries += 1) {
+    const probe = await client.call(routes.servers.showProbe, { params: { id: probeId } })
+    if (probe.report) return { ...probe, report: probe.report }
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
+  }
+  throw new UsageError('The worker has not looked at it in time. Is it running?')
+}
+
 /** Nothing of it is in a refusal. */
-async function credentialIn(cli: Cli, file: string) {
+export async function credentialIn(cli: Cli, file: string) {
   const text = await textFrom(cli.terminal, file)
   try {
     return requestServerProbeInput.shape.credential.unwrap().parse(JSON.parse(text))
@@ -67,7 +80,7 @@ async function credentialIn(cli: Cli, file: string) {
   }
 }
 
-function describeProbe(report: ProbeReport): string {
+export function describeProbe(report: ProbeReport): string {
   const about = facts([
     ['Host', report.host === '' ? null : plain(report.host)],
     ['Addresses', report.host === '' ? null : report.addresses.join(', ') || 'none'],
@@ -90,6 +103,23 @@ function describeProbe(report: ProbeReport): string {
   const said = report.stderr?.length
     ? [`Standard error:\n${report.stderr.map((line) => `  ${plain(line)}`).join('\n')}`]
     : []
+  const compared = report.comparison ? [describeComparison(report.comparison)] : []
   const offers = tools.join('\n') || 'No tools were found.'
-  return [about, findings.join('\n') || 'Nothing to accept.', ...said, ...leftOutWords, offers].join('\n\n')
+  return [about, findings.join('\n') || 'Nothing to accept.', ...said, ...leftOutWords, offers, ...compared].join(
+    '\n\n',
+  )
+}
+
+/** Beside what the server of its id lists now. */
+function describeComparison({ added, changed, removed, unchanged, leftOut }: ToolComparison): string {
+  const lines = [
+    ...[...added, ...changed].flatMap((tool) => [
+      `  ${plain(tool.name)}: ${comparedText(tool)}`,
+      ...tool.findings.map(({ kind, note }) => `    ${findingTitle(kind)}: ${oneLine(note)}`),
+    ]),
+    ...(removed ?? []).map((name) => `  ${plain(name)}: no longer listed`),
+    ...leftOut.map(({ name, reason }) => `  ${oneLine(name)}: ${oneLine(reason)}`),
+  ]
+  const rest = removed === null ? ' Which are no longer listed is not known.' : ''
+  return [`Compared with the tools of that server: ${unchanged} unchanged.${rest}`, ...lines].join('\n')
 }
