@@ -4,12 +4,14 @@ import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
 import { systemActor } from '#lib/auth/ctx.ts'
 import { makeToken, openApiPortal } from '#lib/dev/test/api-portal.ts'
+import { secretBox } from '#lib/dev/test/broker.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makePerson } from '#lib/dev/test/fleet.ts'
 import { startNpmRegistry } from '#lib/dev/test/npm-registry.ts'
 import { packagedServer, words } from '#lib/dev/test/packaged-server.ts'
 import { startCli } from '#lib/dev/test/run-cli.ts'
+import { runServerProbe } from '#lib/registry/commands.ts'
 import { runPackageFetch } from '#lib/registry/commands/package-fetch.ts'
 
 const apiTest = dbTest.extend('portal', { scope: 'file' }, async ({ database }) => await openApiPortal(database))
@@ -18,10 +20,10 @@ const wanted = { name: '@acme/packaged', version: '1.2.0' }
 // Each line starts a program of its own, and npm, which takes a while on a busy machine.
 apiTest(
   'over the API and on the command line a package is fetched, and a server of it imported',
-  { timeout: 300_000 },
+  { timeout: 600_000 },
   async ({ db, portal }) => {
     const home = await mkdtemp(join(tmpdir(), 'wheelhouse-cli-packages-'))
-    const registry = await startNpmRegistry([words('1.0.0', 'Hello'), packagedServer('1.2.0')])
+    const registry = await startNpmRegistry([words('1.0.0', 'Hello'), packagedServer('1.2.0'), packagedServer('1.3.0')])
     const server = await portal.listen()
     onTestFinished(async () => {
       await server.close()
@@ -37,6 +39,15 @@ apiTest(
       await until(async () => (await next()) !== null, 60_000)
       const { id: packageId } = (await next())!
       await runPackageFetch({ db, actor: systemActor('worker'), now: new Date() }, { packageId, store })
+    }
+    /** The same of a look; nothing runs programs here. */
+    const probeNext = async () => {
+      const next = async () => await db.serverProbe.findFirst({ where: { finishedAt: null } })
+      await until(async () => (await next()) !== null, 120_000)
+      const { id: probeId } = (await next())!
+      const nobody = () => Promise.reject(new Error('No OAuth client is tried here.'))
+      const parts = { secretBox, allowLinkLocal: false, programs: null, clientToken: nobody, namedIssuer: nobody }
+      await runServerProbe({ db, actor: systemActor('worker'), now: new Date() }, { probeId, ...parts })
     }
     const run = async (args: string[], input?: string) => {
       const env = { WHEELHOUSE_URL: server.url, WHEELHOUSE_TOKEN: token }
@@ -83,5 +94,20 @@ apiTest(
     expect(imported).toMatchObject({ code: 0, out: expect.stringContaining('cli-packaged is registered') })
     const row = await db.mcpServer.findUniqueOrThrow({ where: { id: 'cli-packaged' } })
     expect(row.command).toMatchObject({ command: 'packaged', args: ['--tone=kind'], package: wanted })
+
+    const move = async (...more: string[]) => {
+      const [moved] = await Promise.all([run(['move', 'cli-packaged', '1.3.0', ...more]), fetchNext().then(probeNext)])
+      return { ...moved, version: await versionOf() }
+    }
+    const versionOf = async () => {
+      const { command } = await db.mcpServer.findUniqueOrThrow({ where: { id: 'cli-packaged' } })
+      return (command as { package: { version: string } }).package.version
+    }
+    const shown = await move('--dry-run')
+    expect(shown).toMatchObject({ code: 0, version: '1.2.0', out: expect.stringContaining('@acme/packaged@1.3.0') })
+    expect(shown.out).toContain('accept as does_not_start')
+    const open = await move()
+    expect(open).toMatchObject({ version: '1.2.0', err: expect.stringContaining('does_not_start') })
+    expect(await move('--accept', 'does_not_start')).toMatchObject({ code: 0, version: '1.3.0' })
   },
 )

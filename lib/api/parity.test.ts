@@ -89,6 +89,7 @@ const actions: Record<string, string | Reason> = {
   'app/(portal)/servers/[id]/actions.ts withdrawLoosening': 'servers.withdrawLoosening',
   'app/(portal)/servers/[id]/guards-actions.ts setGuards': 'servers.setGuards',
   'app/(portal)/servers/[id]/guards-actions.ts setLimits': 'servers.setGuards',
+  'app/(portal)/servers/[id]/package-actions.ts moveToVersion': 'servers.updateServer',
   'app/(portal)/servers/[id]/price-actions.ts setPrice': 'servers.setPrice',
   'app/(portal)/servers/[id]/process-actions.ts setBoundary': 'servers.setBoundary',
   'app/(portal)/servers/new/actions.ts fetchPackage': 'servers.fetchPackage',

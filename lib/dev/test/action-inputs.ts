@@ -85,6 +85,11 @@ export const actionInputs = ({ revision }: { revision: string }): Record<string,
   'app/(portal)/servers/[id]/actions.ts withdrawLoosening': of(routes.servers.withdrawLoosening, 'looseningId'),
   'app/(portal)/servers/[id]/guards-actions.ts setGuards': of(routes.servers.setGuards, 'serverId'),
   'app/(portal)/servers/[id]/guards-actions.ts setLimits': of(routes.servers.setGuards, 'serverId', { revision }),
+  'app/(portal)/servers/[id]/package-actions.ts moveToVersion': {
+    serverId: 'erp',
+    revision,
+    command: { command: 'erp-tools', package: examplePackage },
+  },
   'app/(portal)/servers/[id]/price-actions.ts setPrice': of(routes.servers.setPrice, 'serverId', { revision }),
   'app/(portal)/servers/[id]/process-actions.ts setBoundary': of(routes.servers.setBoundary, 'serverId'),
   'app/(portal)/servers/new/actions.ts fetchPackage': of(routes.servers.fetchPackage),
@@ -117,6 +122,13 @@ export const actionInputs = ({ revision }: { revision: string }): Record<string,
   'app/sign-in/actions.ts signInAs': { personId: exampleId.id, next: '/' },
   'components/escalations/actions.ts resolveEscalationAction': of(routes.escalations.resolve, 'escalationId'),
 })
+
+const examplePackage = {
+  name: '@acme/erp-tools',
+  version: '1.2.0',
+  integrity: `sha512-${'A'.repeat(86)}==`,
+  lock: '0'.repeat(64),
+}
 
 function of(endpoint: Endpoint, idName?: string, more: object = {}): unknown {
   const { id, ...params } = endpoint.example?.params ?? {}

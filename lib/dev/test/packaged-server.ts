@@ -1,15 +1,11 @@
 import type { PublishedPackage } from './npm-registry.ts'
 
 /** An MCP server as a package is one: a program that speaks JSON-RPC in lines, and a word that it takes from a package it depends on. */
-const program = `#!/usr/bin/env node
+const programWith = (tools: readonly object[]) => `#!/usr/bin/env node
 import { createInterface } from 'node:readline'
 import { say } from 'packaged-words'
 
-const tools = [{
-  name: 'greet', description: 'Greets, in the words of the package it depends on.',
-  inputSchema: { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] },
-  annotations: { readOnlyHint: true },
-}]
+const tools = ${JSON.stringify(tools)}
 const answers = {
   initialize: () => ({ protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'packaged', version: '1' } }),
   ping: () => ({}),
@@ -26,6 +22,13 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 `
 
+export const greetTool = {
+  name: 'greet',
+  description: 'Greets, in the words of the package it depends on.',
+  inputSchema: { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] },
+  annotations: { readOnlyHint: true },
+}
+
 /** A script that would leave a trace if it were ever run. */
 export const tracePath = '/tmp/wheelhouse-package-script-ran'
 const leavesATrace = `node -e "require('fs').writeFileSync('${tracePath}','')"`
@@ -41,7 +44,11 @@ export const words = (version: string, greeting: string): PublishedPackage => ({
   files: { 'index.js': `export const say = (name) => '${greeting} ' + name\n` },
 })
 
-export const packagedServer = (version: string, more: object = {}): PublishedPackage => ({
+export const packagedServer = (
+  version: string,
+  more: object = {},
+  tools: object[] = [greetTool],
+): PublishedPackage => ({
   manifest: {
     name: '@acme/packaged',
     version,
@@ -51,5 +58,5 @@ export const packagedServer = (version: string, more: object = {}): PublishedPac
     scripts: { preinstall: leavesATrace, install: leavesATrace, postinstall: leavesATrace },
     ...more,
   },
-  files: { 'server.js': program },
+  files: { 'server.js': programWith(tools) },
 })

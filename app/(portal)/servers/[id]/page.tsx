@@ -2,6 +2,7 @@ import type { Metadata } from 'next'
 import { cache } from 'react'
 import { z } from 'zod'
 import { DataClassBadges, DemoBadge, EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
+import { PackageFacts } from '#components/servers/package-facts.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { LostPlace } from '#components/ui/lost-place.tsx'
@@ -24,6 +25,7 @@ import {
   listServerHolders,
   listTeams,
 } from '#lib/registry/queries.ts'
+import { serverRevision } from '#lib/registry/queries/revisions.ts'
 import { probeFindingKinds } from '#lib/registry/schema/probes.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { serverTrafficQuery } from '#lib/metrics/schema/traffic.ts'
@@ -35,6 +37,8 @@ import { Approver } from './approver.client.tsx'
 import { BesidesToolsCard } from './besides-tools-card.tsx'
 import { DataClasses } from './data-classes.client.tsx'
 import { Loosenings } from './loosenings.tsx'
+import { movedServer } from './move-facts.tsx'
+import { MoveVersion } from './move-version.client.tsx'
 import { Health } from './health.tsx'
 import { LeftOutTools, Listed } from './listing.tsx'
 import { holderColumnsOf } from './holder-columns.tsx'
@@ -48,10 +52,15 @@ import { BulkApproval } from './bulk-approval.client.tsx'
 
 type PageProps = { params: Promise<{ id: string }>; searchParams: SearchParams }
 
-const loadServer = cache(async (id: string) => orNotFound(getServer(await currentCtx(), id)))
+const loadServer = cache(async (id: string) => {
+  const ctx = await currentCtx()
+  // Read first: a change in between is then one that the page has not shown.
+  const revision = (await serverRevision(ctx.db, id, false)) ?? ''
+  return { revision, server: await orNotFound(getServer(ctx, id)) }
+})
 
 export async function generateMetadata({ params }: PageProps): Promise<Metadata> {
-  return { title: (await loadServer((await params).id)).name }
+  return { title: (await loadServer((await params).id)).server.name }
 }
 
 /** Where the page of who holds what begins. */
@@ -59,7 +68,7 @@ const holdersQuery = z.strictObject({ holders: z.string().max(100).optional() })
 
 export default async function ServerPage({ params, searchParams }: PageProps) {
   const ctx = await currentCtx()
-  const server = await loadServer((await params).id)
+  const { server, revision } = await loadServer((await params).id)
   const health = await listServerHealth(ctx, server.id)
   const waiting = server.toolList.filter(
     ({ state, verdict, rejected }) => state === 'quarantined' && verdict === 'new' && !rejected,
@@ -75,6 +84,8 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
     return <UnreadableSearch title={server.name} problem={search.error} clearHref={paths.server(server.id)} />
   const { query, list: holders, lost } = search.value
   const cursor = query.holders
+  const reference = server.command?.package
+  const moved = movedServer(server)
   const here = (at?: string) => `${hrefWith(paths.server(server.id), { hours, holders: at })}#holders`
   return (
     <>
@@ -108,7 +119,10 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
         </Notice>
       )}
       <div className="grid grid-cols-1 gap-5">
-        <Card title="Connection">
+        <Card
+          title="Connection"
+          actions={moved && <MoveVersion server={moved} revision={revision} whyNot={manageProblem} />}
+        >
           <Facts>
             <Fact label="Id">
               <code>{server.id}</code>
@@ -118,15 +132,12 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
                 {server.command ? [server.command.command, ...server.command.args].join(' ') : server.url}
               </code>
             </Fact>
-            {server.command?.package && (
-              <Fact label="Package">
-                <code className="break-all">
-                  {server.command.package.name}@{server.command.package.version}
-                </code>
-                <code className="block text-xs break-all text-muted-foreground">
-                  {server.command.package.integrity}
-                </code>
-              </Fact>
+            {reference && (
+              <PackageFacts
+                package={reference}
+                facts={server.packageFetch}
+                fetchedAt={server.packageFetch?.fetchedAt}
+              />
             )}
             <Fact label="Data">
               <DataClasses serverId={server.id} dataClasses={server.dataClasses} whyNot={manageProblem} />

@@ -2,8 +2,14 @@
 
 import { useRouter } from 'next/navigation'
 import { useState } from 'react'
+import { AcceptFindings } from '#components/servers/accept-findings.client.tsx'
+import { PackageFacts } from '#components/servers/package-facts.tsx'
+import { ProgramFields } from '#components/servers/program-fields.client.tsx'
+import { sealValues } from '#components/servers/seal-values.client.ts'
+import { keyOf } from '#components/servers/use-probe.client.ts'
 import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
+import { Facts } from '#components/ui/facts.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { Checkbox, Input, Select } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
@@ -11,13 +17,11 @@ import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
 import { paths } from '#lib/core/paths.ts'
 import { dataClasses, type Environment, environments, sensitivities, type Sensitivity } from '#lib/registry/schema.ts'
-import { probeFindingKinds, type ProbeFindingKind, type ProbeReport } from '#lib/registry/schema/probes.ts'
-import { setCredential } from '../[id]/actions.ts'
+import type { ProbeFindingKind, ProbeReport } from '#lib/registry/schema/probes.ts'
 import { register } from './actions.ts'
-import { type Draft, emptyDraft, inputOf, keyOf, missingVariables, openOf, secretOf, targetOf } from './draft.ts'
+import { type Draft, emptyDraft, inputOf, missingOf, openOf, programSecretOf, targetOf } from './draft.ts'
 import { ImportCard } from './import-card.client.tsx'
 import { ProbeCard } from './probe-card.client.tsx'
-import { ProgramFields } from './program-fields.client.tsx'
 
 /** One draft for typing and for importing; what guards the server less is accepted by name before it is registered. */
 export function RegisterForm() {
@@ -28,9 +32,8 @@ export function RegisterForm() {
   const [isTried, setTried] = useState(false)
   const { run, pending, failed, clear } = useAction(register, ({ id }) => void finish(id))
   async function finish(serverId: string): Promise<void> {
-    const secret = secretOf(draft)
-    const set = secret === null || (await setCredential({ serverId, kind: 'bearer', secret }).catch(() => null))?.ok
-    if (set) toast.success(`${draft.name} is registered. Its tools wait for their review.`)
+    if (await sealValues(serverId, programSecretOf(draft)))
+      toast.success(`${draft.name} is registered. Its tools wait for their review.`)
     else toast.error(`${draft.name} is registered, but its variables are not set. Set them as its credential.`)
     router.push(paths.server(serverId))
   }
@@ -57,7 +60,7 @@ export function RegisterForm() {
         onSubmit={(event) => {
           event.preventDefault()
           setTried(true)
-          if (missingVariables(draft).length === 0) run(inputOf(draft, [...accepted]))
+          if (missingOf(draft).length === 0) run(inputOf(draft, [...accepted]))
         }}
       >
         <Card title="Server">
@@ -130,30 +133,24 @@ export function RegisterForm() {
                 />
               </Field>
             ) : (
-              <ProgramFields draft={draft} set={set} error={error} missing={isTried ? missingVariables(draft) : []} />
+              <ProgramFields draft={draft} set={set} error={error} missing={isTried ? missingOf(draft) : []}>
+                {draft.fetched?.package && (
+                  <div className="space-y-3 rounded-md border p-3 sm:col-span-2">
+                    <Facts>
+                      <PackageFacts package={draft.fetched.package} facts={draft.fetched.facts} />
+                    </Facts>
+                    <Button size="sm" onClick={() => set({ fetched: null, program: '' })}>
+                      Use another program
+                    </Button>
+                  </div>
+                )}
+              </ProgramFields>
             )}
           </div>
         </Card>
         {open.length > 0 && (
           <Card title="What guards it less" description="Each is accepted by name, and stays with the server.">
-            <ul className="space-y-3">
-              {open.map(({ kind, note }) => (
-                <li key={kind}>
-                  <label className="flex items-start gap-2 text-sm">
-                    <Checkbox
-                      className="mt-0.5"
-                      checked={accepted.has(kind)}
-                      onChange={(event) => setAccepted(toggled(accepted, kind, event.target.checked))}
-                    />
-                    <span className="min-w-0">
-                      <span className="font-medium">{probeFindingKinds[kind].title}</span>:{' '}
-                      {probeFindingKinds[kind].says}
-                      <span className="block text-[13px] break-words text-muted-foreground">{note}</span>
-                    </span>
-                  </label>
-                </li>
-              ))}
-            </ul>
+            <AcceptFindings open={open} accepted={accepted} onChange={setAccepted} />
           </Card>
         )}
         {failed && (
@@ -170,18 +167,11 @@ export function RegisterForm() {
           key={draft.transport}
           target={target}
           report={report}
-          secret={secretOf(draft)}
+          secret={programSecretOf(draft)}
           onReport={(report) => setProbed({ target: keyOf(target), report })}
         />
         <ImportCard onTake={(change) => set({ fetched: null, ...change })} />
       </div>
     </div>
   )
-}
-
-function toggled<T>(before: ReadonlySet<T>, one: T, isIn: boolean): ReadonlySet<T> {
-  const after = new Set(before)
-  if (isIn) after.add(one)
-  else after.delete(one)
-  return after
 }

@@ -40,7 +40,7 @@ export async function fetchPackage(cli: Cli, body: { name: string; version: stri
   throw new UsageError('The worker has not fetched it in time. Is it running?')
 }
 
-function describePackage({ id, name, version, package: reference, facts: found }: PackageFetchView): string {
+export function describePackage({ id, name, version, package: reference, facts: found }: PackageFetchView): string {
   return facts([
     ['Package', plain(`${name}@${version}`)],
     ['Id', id],

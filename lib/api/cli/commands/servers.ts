@@ -12,6 +12,7 @@ import { choice } from './choices.ts'
 import { personWith } from './people.ts'
 import { accepted, collect, dataClassesOf, type Placed, placed, placeOf } from './server-place.ts'
 import { addImportVerb } from './server-import.ts'
+import { addMoveVerb } from './server-move.ts'
 import { addPackageVerb } from './server-package.ts'
 import { addProbeVerb } from './server-probe.ts'
 
@@ -55,6 +56,7 @@ What guards it less is accepted by name with --accept; "servers probe" says what
   })
   addImportVerb(servers, setup)
   addPackageVerb(servers, setup)
+  addMoveVerb(servers, setup)
   addProbeVerb(servers, setup)
   for (const [verb, status, says] of [
     ['enable', 'active', 'Let agents reach an MCP server again.'],

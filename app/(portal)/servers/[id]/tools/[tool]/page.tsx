@@ -1,4 +1,5 @@
 import type { Metadata } from 'next'
+import { ToolFindings } from '#components/servers/tool-findings.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { Fact, Facts } from '#components/ui/facts.tsx'
@@ -10,6 +11,7 @@ import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { getTool, listLoosenings } from '#lib/registry/queries.ts'
 import { classText } from '#lib/registry/schema/tool-words.ts'
+import { verdictTitles } from '#lib/registry/rules/tool-comparison.ts'
 import { findingTitle } from '#lib/registry/rules/tool-findings.ts'
 import type { ToolDetail, ToolHistoryEntry } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
@@ -115,14 +117,7 @@ function Verdict({ tool }: { tool: ToolDetail }) {
           : 'The server lists another definition; agents are shown the approved one'
       }
     >
-      <ul className="space-y-1">
-        {tool.findings.map(({ kind, path, note }) => (
-          <li key={`${kind} ${path} ${note}`}>
-            <span className="font-medium">{findingTitle(kind)}</span>
-            {path && <code className="ml-1 break-all">{path}</code>}: <span className="break-words">{note}</span>
-          </li>
-        ))}
-      </ul>
+      <ToolFindings findings={tool.findings} />
     </Notice>
   )
 }
@@ -135,9 +130,7 @@ const decisions = {
 } as const
 const verdicts = {
   new: 'First seen',
-  unchanged: 'Back to the approved definition',
-  wording: 'Other wording',
-  narrower: 'Takes less',
+  ...verdictTitles,
   suspended: 'Changed and suspended',
   removed: 'No longer listed',
 } as const

@@ -1,33 +1,26 @@
 'use client'
 
-import { Button } from '#components/ui/button.tsx'
-import { Fact, Facts } from '#components/ui/facts.tsx'
+import type { ReactNode } from 'react'
 import { Field } from '#components/ui/field.tsx'
 import { Input, Select, Textarea } from '#components/ui/input.tsx'
-import type { PackageFetchView } from '#lib/registry/schema/packages.ts'
-import { type Draft, variableNames } from './draft.ts'
+import { type ProgramDraft, variableNames } from './program-draft.ts'
 
 type Props = {
-  draft: Draft
-  set: (change: Partial<Draft>) => void
+  draft: ProgramDraft
+  set: (change: Partial<ProgramDraft>) => void
   error: (field: string) => { error?: string }
   /** Variables that it cannot do without, once somebody has tried to register it. */
   missing: readonly string[]
+  /** What it is from. */
+  children?: ReactNode
 }
 
-/** The program of a server over stdio: where it is from, how it is started, and what its variables are set to. */
-export function ProgramFields({ draft, set, error, missing }: Props) {
+/** The program of a server over stdio: how it is started, and what its variables are set to. */
+export function ProgramFields({ draft, set, error, missing, children }: Props) {
   const { fetched } = draft
   return (
     <>
-      {fetched && (
-        <div className="space-y-3 rounded-md border p-3 sm:col-span-2">
-          <PackageFacts fetched={fetched} />
-          <Button size="sm" onClick={() => set({ fetched: null, program: '' })}>
-            Use another program
-          </Button>
-        </div>
-      )}
+      {children}
       <Field label="Program" required {...error(fetched ? 'command.package' : 'command.command')}>
         {fetched ? (
           <Select value={draft.program} onChange={(event) => set({ program: event.target.value })}>
@@ -57,7 +50,7 @@ function Values({ draft, set, missing }: Pick<Props, 'draft' | 'set' | 'missing'
     <fieldset className="space-y-3 sm:col-span-2">
       <legend className="mb-1 text-sm font-medium">Values of its variables</legend>
       <p className="text-[13px] text-muted-foreground">
-        Sealed as its credential when it is registered, and shown to nobody again. A probe is given them once.
+        Sealed as its credential, and shown to nobody again. A probe is given them once.
       </p>
       {names.map((name) => {
         const known = draft.variables.find((one) => one.name === name)
@@ -91,32 +84,5 @@ function Values({ draft, set, missing }: Pick<Props, 'draft' | 'set' | 'missing'
         )
       })}
     </fieldset>
-  )
-}
-
-function PackageFacts({ fetched: { name, version, package: reference, facts } }: { fetched: PackageFetchView }) {
-  return (
-    <Facts>
-      <Fact label="Package">
-        <code className="break-all">
-          {name}@{version}
-        </code>
-      </Fact>
-      <Fact label="Integrity">
-        <code className="text-xs break-all">{reference?.integrity}</code>
-      </Fact>
-      {facts && (
-        <>
-          <Fact label="Fetched">
-            {facts.packages} {facts.packages === 1 ? 'package' : 'packages'}, {Math.ceil(facts.bytes / 1024)} kB
-          </Fact>
-          {facts.scripts.length > 0 && (
-            <Fact label="Scripts not run">
-              <span className="break-words">Install scripts of {facts.scripts.join(', ')}.</span>
-            </Fact>
-          )}
-        </>
-      )}
-    </Facts>
   )
 }
