@@ -23,7 +23,6 @@ const made = { not: 'puts a part of a process together' }
 const rows: Record<string, Row> = {
   TooManyNames: { not: 'an error' },
   auditRow: part,
-  auditRowId: part,
   recordAudit: part,
   answerTokenRequest: door,
   issueAgentToken: door,

@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import type { Actor } from '#lib/auth/ctx.ts'
+import { timedId } from '#lib/core/timed-id.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { type AuditRow, bufferAudit } from './buffer.ts'
 import type { AuditEntry, AuditEventName } from './events.ts'
@@ -18,7 +18,7 @@ export function auditRow<N extends AuditEventName>(
 ): AuditRow {
   const { subject, ...rest } = entry
   return {
-    id: who.id ?? auditRowId(who.now),
+    id: who.id ?? timedId(who.now),
     at: who.now.toISOString(),
     actorKind: who.actor.kind,
     actorId: who.actor.id,
@@ -29,10 +29,4 @@ export function auditRow<N extends AuditEventName>(
     requestId: who.requestId,
     ...rest,
   }
-}
-
-/** UUID version 7 (RFC 9562): ids of the same time lie together in the index, so that a new row touches few of its pages. */
-export function auditRowId(now: Date): string {
-  const time = now.getTime().toString(16).padStart(12, '0')
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
 }

@@ -76,6 +76,8 @@ test.for(['legacy', 'modern'] as const)(
     const where = { agentId, event: 'mcp.call_allowed', tool: 'elicitation/create' }
     const rows = await db.auditEvent.findMany({ where, orderBy: { seq: 'asc' } })
     expect(rows.map(({ detail }) => (detail as { outcome: string }).outcome)).toEqual(['asked', 'ok'])
+    // How long its agent took, at whichever replica it was asked.
+    expect((rows[1]!.detail as { ms: number }).ms).toBeGreaterThan(0)
     expect(await db.mcpQuestion.count({ where: { agentId, answeredAt: null } })).toBe(0)
   },
 )
@@ -137,6 +139,8 @@ test('what an agent of 2026-07-28 brings back answers what the call asked, and n
     const where = { agentId, tool: 'elicitation/create' }
     const rows = await db.auditEvent.findMany({ where, orderBy: { seq: 'asc' } })
     expect(rows.map(({ detail }) => (detail as { outcome: string }).outcome)).toEqual(['asked', 'ok'])
+    // How long its agent took, at whichever replica it was asked.
+    expect((rows[1]!.detail as { ms: number }).ms).toBeGreaterThan(0)
   }
 })
 

@@ -54,7 +54,10 @@ export async function readContinued(
     if (!state) continue
     const { tool, judged } = decision.value
     const record = { agent, caller, tool, judged, argumentsDigest: digestOf(answer) }
-    rows.push(finishedRow(record, { outcome: 'ok', ms: 0, denial: null, findings: null, now: parts.now() }))
+    const now = parts.now()
+    rows.push(
+      finishedRow(record, { outcome: 'ok', ms: sinceAsked(parts, state, now), denial: null, findings: null, now }),
+    )
   }
   const durable = await Promise.all(rows.map((row) => recorded(parts, row, { happened: false })))
   return durable.every(Boolean) ? ok(state) : err(auditDenial)
@@ -78,6 +81,10 @@ export function decideAnswers(
 export function withEdited(request: AgentRequest, edited: Readonly<Record<string, unknown>>): AgentRequest {
   const { params, sent = params } = request
   return { ...request, params: { ...params, arguments: edited }, sent }
+}
+
+function sinceAsked({ limits }: PipelineParts, { until }: State, now: Date): number {
+  return Math.max(0, now.getTime() - (until - limits.stateMs))
 }
 
 function methodUnder(state: State | null, key: string, answer: unknown): string | undefined {

@@ -1,4 +1,4 @@
-import { auditRowId } from '#lib/audit/commands.ts'
+import { timedId } from '#lib/core/timed-id.ts'
 import { deadlineOf } from '../limits.ts'
 import { CallEnded } from '../in-flight.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
@@ -116,7 +116,7 @@ export function markedCall(
   { tool, record }: Turn,
   now: Date,
 ): NonNullable<MarkedCall> {
-  const endId = (record.endId ??= auditRowId(now))
+  const endId = (record.endId ??= timedId(now))
   const { argumentsDigest } = record
   return {
     tool: tool.name,

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { parseJson } from '#lib/core/parse-json.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { KeyUnavailable } from '#lib/core/key-wrapper.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
+import { timedId } from '#lib/core/timed-id.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Log } from '#lib/log/log.ts'
 
@@ -35,9 +35,10 @@ export class QuestionRows {
   }
 
   async open({ agentId, method, ms }: { agentId: string; method: string; ms: number }): Promise<string> {
-    const id = randomUUID()
+    const { db, now } = this.#ctx()
+    const id = timedId(now)
     // Whoever asked and did not come back leaves its row behind.
-    await this.#ctx().db.$executeRaw`
+    await db.$executeRaw`
       with old as (delete from "McpQuestion" where "expiresAt" < now() - interval '1 minute')
       insert into "McpQuestion" ("id", "agentId", "method", "expiresAt")
       values (${id}::uuid, ${agentId}, ${method}, now() + ${ms} * interval '1 millisecond')`

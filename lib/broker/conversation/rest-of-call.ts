@@ -1,3 +1,4 @@
+import { ageOf } from '#lib/core/timed-id.ts'
 import type { Allowed } from '#lib/guardrails/rules/decide.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { type CallOutcome, finishedRow } from '../audit/records.ts'
@@ -35,7 +36,9 @@ export async function endOfRest(
   const { argumentsDigest, endId } = call
   const end = await recordedEnd(parts, endId)
   const record = { agent, caller, tool, judged, argumentsDigest, endId }
-  const row = end ? null : finishedRow(record, { outcome, ms: 0, denial, findings, now: parts.now() })
+  const now = parts.now()
+  // Its id was made as the call began, at whichever broker.
+  const row = end ? null : finishedRow(record, { outcome, ms: ageOf(endId, now), denial, findings, now })
   const labels = { server: tool.serverId, tool: tool.name, agentClass: agent.tier, class: tool.class }
   if (row) parts.metrics.called({ ...labels, decision: 'allow', outcome })
   const found = { serverId: server.id, method: call.isMethod ? tool.name : 'tools/call', refused: marked(denial) }

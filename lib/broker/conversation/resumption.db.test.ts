@@ -122,6 +122,8 @@ test('the same call made twice at once is two on record, and only the lost one i
   expect(last).toMatchObject({ id: 7, result: { content: [{ text: 'done' }] } })
   const ends = (await endsOf(db, agentId)).filter(({ detail }) => outcomeIn(detail) !== 'cut_off')
   expect(ends.map(({ detail }) => outcomeIn(detail))).toEqual(['ok', 'ok'])
+  // How long each took in all, whoever brought it to its end.
+  expect(ends.map(({ detail }) => (detail as { ms: number }).ms > 0)).toEqual([true, true])
 })
 
 test('an answer that comes after a call was ended by a rule stays away', async ({ db, world }) => {

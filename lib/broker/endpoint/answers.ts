@@ -1,4 +1,5 @@
 import { digestOf } from '#lib/core/canonical-json.ts'
+import { ageOf } from '#lib/core/timed-id.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
@@ -45,7 +46,8 @@ export async function takeAnswer(
   const claimedAt = await rows.claim(questionId, caller.agentId).catch(() => undefined)
   if (claimedAt === undefined) return refused(parts, of, notNow)
   if (claimedAt === null) return await unknown(parts, of, { tool: method, content })
-  const row = finishedRow(record, { outcome: 'ok', ms: 0, denial: null, findings: null, now: parts.now() })
+  const now = parts.now()
+  const row = finishedRow(record, { outcome: 'ok', ms: ageOf(questionId, now), denial: null, findings: null, now })
   if (!(await recorded(parts, row, { happened: false }))) {
     rows.giveBack(questionId, claimedAt)
     return refused(parts, of, notNow)
