@@ -279,7 +279,7 @@ export class Broker {
     while (this.#inFlight.size > 0) await sleep(20)
     await Promise.all([this.#sdk.close(), this.#registry.close()])
     this.conversations.streams.endAll(null)
-    this.conversations.stop()
+    await this.conversations.stop()
     await this.#connections.close()
     this.#strangers.flush()
     this.#refusedCallers.flush()

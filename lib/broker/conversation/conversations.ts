@@ -59,9 +59,10 @@ export class Conversations {
     if (kind === 'stream') this.heldStreams.nudge(id)
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.settings.stop()
     this.handovers.stop()
     this.taskListeners.stop()
+    await this.taskBook.stop()
   }
 }

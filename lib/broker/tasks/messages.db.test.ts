@@ -67,6 +67,31 @@ test('word of a task that begins reaches its agent also before the task is noted
   expect(await namedForAgent(parts, others, progress('just-begun'))).toMatchObject({ params: { _meta: {} } })
 })
 
+test('a task that could not be noted as it began is noted as soon as it can be, and in its place', async ({ db }) => {
+  const { parts, caller } = await world(db)
+  const { taskBook } = parts.conversations
+  const running = { signal: new AbortController().signal }
+  const turn = { call: { caller, serverId: server.id, tool: 'compute' }, server, running, grant: { id: '' } } as Turn
+  const begin = (upstreamId: string) =>
+    beginTask(parts, turn, { upstreamId, ttlMs: 60_000, session: null, named: false })
+  await db.$executeRaw`create function refuse_tasks() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$`
+  await db.$executeRaw`create trigger refuse_tasks before insert on "BrokeredTask" for each row execute function refuse_tasks()`
+  const [first, over] = [await begin('first'), await begin('over')]
+  await taskBook.over(over)
+  expect(await namedForAgent(parts, { caller, server }, progress('first'))).toEqual(progress(first.id))
+  await db.$executeRaw`drop trigger refuse_tasks on "BrokeredTask"`
+  const last = await begin('last')
+  const listed = async () => {
+    const page = await taskBook.page(caller, { serverId: server.id, after: null, max: 10 })
+    return page.map(({ taskId }) => taskId).filter((id) => [first, over, last].some((task) => task.id === id))
+  }
+  await expect.poll(listed, { timeout: 20_000 }).toHaveLength(3)
+  expect(new Set((await listed()).slice(0, 2))).toEqual(new Set([first.id, over.id]))
+  const open = new Set((await taskBook.open()).map(({ taskId }) => taskId))
+  expect([first, over, last].map(({ id }) => open.has(id))).toEqual([true, false, true])
+  await parts.conversations.stop()
+})
+
 /** An agent with a task at the server, and as much of a broker as names it. */
 async function world(db: Db) {
   const { agentId, runId } = await makeAgent(db)

@@ -195,16 +195,19 @@ export async function beginTask(
   }
 }
 
-/** Its agent is answered all the same: what cannot be noted can be asked for, and a stop refuses what is asked. */
+/** Its agent is answered all the same: what cannot be noted yet can be asked for, a stop refuses what is asked, and it is noted when that is possible. */
 async function noteTask(
   parts: PipelineParts,
   { call, running, server }: Turn,
   { task, ...about }: { task: BrokeredTask; ttlMs: unknown; session: UpstreamSession | null; owned: boolean },
 ): Promise<void> {
   const signal = AbortSignal.any([running.signal, AbortSignal.timeout(noteMs)])
-  const noted = parts.conversations.taskBook.note(task, { caller: call.caller, ...about })
-  await untilAborted(noted, signal).catch((error: unknown) => {
-    parts.holding.log.warn({ err: error, serverId: server.id }, 'a task that goes on could not be noted')
+  const { taskBook } = parts.conversations
+  const noted = { caller: call.caller, ...about }
+  await untilAborted(taskBook.note(task, noted), signal).catch((error: unknown) => {
+    const isKept = taskBook.noteLater(task, noted)
+    const words = isKept ? 'a task that goes on could not be noted yet' : 'a task that goes on could not be noted'
+    parts.holding.log.warn({ err: error, serverId: server.id }, words)
   })
 }
 

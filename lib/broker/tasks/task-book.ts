@@ -19,6 +19,10 @@ export type OpenTask = Pick<TaskOrigin, 'serverId' | 'tool' | 'grantId'> & {
   runStopped: boolean
 }
 
+/** `ttlMs`: how long the server keeps it; anything but a number is for ever. */
+type Noted = { caller: Caller; ttlMs: unknown; session: UpstreamSession | null; owned?: boolean }
+type Late = { task: BrokeredTask; about: Noted & { begunAt: Date; overAt?: Date } }
+
 /** Where a task is among those of its agent. */
 export type TaskPlace = { begunAt: number; key: string }
 
@@ -32,6 +36,9 @@ const againSeconds = { first: 15, longest: 600 }
 const urgentMax = 1000
 const roundMax = 500
 const endedAtOnce = 50
+/** What could not be noted is tried again so often, and so many at one replica. */
+const againMs = 2000
+const lateMax = 1000
 const overStates: ReadonlySet<unknown> = new Set(['completed', 'failed', 'cancelled'])
 
 /** Whether a task of this status does nothing any more. */
@@ -48,6 +55,10 @@ export class TaskBook {
   readonly #box: SecretBox
   /** By key, the ids of those that begin at this replica and are not noted yet. */
   readonly #begun = new Map<string, Promise<string | null>>()
+  /** Those that could not be noted as they began, by key. */
+  readonly #late = new Map<string, Late>()
+  #again: NodeJS.Timeout | undefined
+  #isNoting = false
   #reached = ''
 
   constructor(ctx: () => Ctx, box: SecretBox) {
@@ -71,16 +82,43 @@ export class TaskBook {
     }
   }
 
-  /** `ttlMs`: how long the server keeps it; anything but a number is for ever. */
-  async note(
-    task: BrokeredTask,
-    {
-      caller,
-      ttlMs,
-      session,
-      owned = false,
-    }: { caller: Caller; ttlMs: unknown; session: UpstreamSession | null; owned?: boolean },
-  ): Promise<void> {
+  async note(task: BrokeredTask, about: Noted): Promise<void> {
+    await this.#note(task, { ...about, begunAt: this.#ctx().now })
+  }
+
+  /** Notes it as soon as that is possible: until then only this replica knows of it. False: of so many that one more is not kept. */
+  noteLater(task: BrokeredTask, about: Noted): boolean {
+    if (this.#late.size >= lateMax) return false
+    this.#late.set(keyOf(task, task.upstreamId), { task, about: { ...about, begunAt: this.#ctx().now } })
+    this.#again ??= setInterval(() => void this.#noteLate(), againMs)
+    return true
+  }
+
+  /** Tries once more. */
+  async stop(): Promise<void> {
+    clearInterval(this.#again)
+    await this.#noteLate()
+  }
+
+  async #noteLate(): Promise<void> {
+    if (this.#isNoting) return
+    this.#isNoting = true
+    try {
+      for (const [key, { task, about }] of this.#late) {
+        await this.#note(task, about)
+        this.#late.delete(key)
+      }
+      clearInterval(this.#again)
+      this.#again = undefined
+    } catch {
+      // The next time.
+    } finally {
+      this.#isNoting = false
+    }
+  }
+
+  async #note(task: BrokeredTask, about: Late['about']): Promise<void> {
+    const { caller, ttlMs, session, owned = false, begunAt, overAt } = about
     const { db, now } = this.#ctx()
     const keptMs = typeof ttlMs === 'number' && ttlMs >= 0 ? Math.min(ttlMs, keptMsMax) : keptMsMax
     const key = keyOf(task, task.upstreamId)
@@ -99,14 +137,17 @@ export class TaskBook {
       revocableAs: [...(caller.revocableAs ?? [])],
       session: session && (await this.#box.seal(JSON.stringify(session), sealContexts.mcpTaskSession(key))),
       ownsSession: owned,
-      expiresAt: new Date(now.getTime() + keptMs),
+      expiresAt: new Date(begunAt.getTime() + keptMs),
+      ...(overAt ? { overAt } : {}),
     }
-    await db.brokeredTask.upsert({ where: { key }, create: { key, ...data }, update: data })
+    await db.brokeredTask.upsert({ where: { key }, create: { key, begunAt, ...data }, update: data })
   }
 
   /** Its server has said that it is over. */
   async over(task: BrokeredTask): Promise<void> {
     const { db, now } = this.#ctx()
+    const late = this.#late.get(keyOf(task, task.upstreamId))
+    if (late) late.about.overAt = now
     await db.brokeredTask.updateMany({
       where: { key: keyOf(task, task.upstreamId), overAt: null },
       data: { overAt: now },
@@ -119,7 +160,7 @@ export class TaskBook {
     const keys = new Map<string, string>()
     for (const upstreamId of upstreamIds) {
       const key = keyOf(owner, upstreamId)
-      const name = await this.#begun.get(key)
+      const name = (await this.#begun.get(key)) ?? this.#late.get(key)?.task.id
       if (name) names.set(upstreamId, name)
       else keys.set(key, upstreamId)
     }
