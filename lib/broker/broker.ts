@@ -123,7 +123,7 @@ export class Broker {
     this.#health = new UpstreamHealth({ limits, ctx, instance, log })
     const metrics = new BrokerMetrics({
       seriesMax: config.metricSeriesMax ?? 1000,
-      upstreams: () => this.#health.all(),
+      upstreams: () => this.#health.all(this.keeper.view.servers),
       inFlight: () => this.#inFlight.size,
       held: () => this.#waiting.size,
       viewAgeSeconds: () => this.keeper.ageMs() / 1000,

@@ -189,3 +189,18 @@ test('what an agent says about its session at the merged endpoint is kept while 
   expect(await db.auditEvent.count({ where: { event: 'server.available' } })).toBe(before)
   expect(await state()).not.toBe('0')
 })
+
+test('of a server that nobody may call any more the metrics say nothing, whatever it was like last', async ({
+  db,
+  world,
+}) => {
+  const isTold = async () =>
+    (await (await fetch(`${world.broker.url}/metrics`)).text()).includes(
+      'wheelhouse_broker_upstream_state{server="modern"}',
+    )
+  await until(isTold)
+  await db.mcpServer.update({ where: { id: 'modern' }, data: { status: 'disabled' } })
+  await until(async () => !(await isTold()))
+  await db.mcpServer.update({ where: { id: 'modern' }, data: { status: 'active' } })
+  await until(isTold)
+})

@@ -122,6 +122,7 @@ export class BrokerMetrics {
       labelNames: ['server'],
       registers,
       collect() {
+        state.reset()
         for (const { serverId, circuit } of gauges.upstreams()) {
           state.set({ server: serverId }, ['closed', 'half_open', 'open'].indexOf(circuit.state))
         }

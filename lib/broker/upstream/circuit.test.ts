@@ -5,10 +5,15 @@ const request = {}
 const error = { kind: 'unreachable', message: 'it could not be reached' }
 
 function world() {
-  const clock = { ms: 0 }
+  const clock: { ms: number; wall?: number } = { ms: 0 }
   const reports: CircuitReport[] = []
   const limits = { circuitFailures: 3, circuitOpenMs: 1000, circuitOpenMsMax: 3000 }
-  const circuit = new Circuit({ limits, now: () => new Date(clock.ms), onChange: (report) => reports.push(report) })
+  const circuit = new Circuit({
+    limits,
+    now: () => new Date(clock.wall ?? clock.ms),
+    nowMs: () => clock.ms,
+    onChange: (report) => reports.push(report),
+  })
   return { clock, reports, circuit }
 }
 
@@ -82,4 +87,13 @@ test('an older request that ends says nothing of the probe, unless it succeeds',
   expect([circuit.state, circuit.admit({})]).toEqual(['open', 2000])
   circuit.succeeded()
   expect(reports.map((report) => report.state)).toEqual(['open', 'open', 'closed'])
+})
+
+test('a clock that is put back keeps nobody from the server for longer', () => {
+  const { circuit, clock, reports } = world()
+  clock.wall = 7_200_000
+  for (let i = 0; i < 3; i += 1) circuit.failed(error, request)
+  expect(reports.at(-1)?.retryAt).toEqual(new Date(7_201_000))
+  Object.assign(clock, { ms: 1000, wall: 0 })
+  expect(circuit.admit(request)).toBe(0)
 })

@@ -14,6 +14,8 @@ export type CircuitReport = {
 type CircuitOptions = {
   limits: Pick<Limits, 'circuitFailures' | 'circuitOpenMs' | 'circuitOpenMsMax'>
   now: () => Date
+  /** Of a steady clock: one that is put back must not keep a server from being tried. */
+  nowMs?: () => number
   /** Called when it opens, opens again after a failed probe, and closes. */
   onChange: (report: CircuitReport) => void
 }
@@ -51,7 +53,7 @@ export class Circuit {
   /** Milliseconds until something is worth it that is no probe, because it lasts. */
   get waitMs(): number {
     if (this.#state === 'closed') return 0
-    const left = this.#retryAtMs - this.#options.now().getTime()
+    const left = Math.ceil(this.#retryAtMs - this.#nowMs)
     if (left > 0) return left
     return this.#probe ? this.#options.limits.circuitOpenMs : 0
   }
@@ -87,7 +89,7 @@ export class Circuit {
     if (this.#state === 'open' || (this.#state === 'half_open' && this.#probe !== request)) return
     if (this.#state === 'closed' && this.#failures < limits.circuitFailures) return
     this.#openMs = Math.min(this.#openMs === 0 ? limits.circuitOpenMs : 2 * this.#openMs, limits.circuitOpenMsMax)
-    this.#retryAtMs = now().getTime() + this.#openMs
+    this.#retryAtMs = this.#nowMs + this.#openMs
     this.#state = 'open'
     this.#probe = null
     this.#report()
@@ -98,13 +100,18 @@ export class Circuit {
     if (this.#probe === request) this.#probe = null
   }
 
+  get #nowMs(): number {
+    return this.#options.nowMs?.() ?? performance.now()
+  }
+
   #report(): void {
     const { lastError } = this
-    this.#options.onChange({
+    const { now, onChange } = this.#options
+    onChange({
       state: this.#state === 'closed' ? 'closed' : 'open',
       failures: this.#failures,
       lastError: lastError && { kind: lastError.kind, message: lastError.message },
-      retryAt: this.#state === 'closed' ? null : new Date(this.#retryAtMs),
+      retryAt: this.#state === 'closed' ? null : new Date(now().getTime() + this.#openMs),
     })
   }
 }

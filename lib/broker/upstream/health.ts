@@ -52,8 +52,10 @@ export class UpstreamHealth {
     }
   }
 
-  all(): { serverId: string; circuit: Circuit }[] {
-    return [...this.#circuits].map(([serverId, { circuit }]) => ({ serverId, circuit }))
+  /** Of servers that are called: what one was like before it was disabled or removed says nothing of now. */
+  all(servers: ReadonlyMap<string, { enabled: boolean }>): { serverId: string; circuit: Circuit }[] {
+    const called = [...this.#circuits].filter(([serverId]) => servers.get(serverId)?.enabled)
+    return called.map(([serverId, { circuit }]) => ({ serverId, circuit }))
   }
 
   async stop(): Promise<void> {
