@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { guardedLookup, isInsideHost } from './guarded-lookup.ts'
+import type { LookupAddress } from 'node:dns'
+import { guardedLookup, isInsideHost, sharedLookup } from './guarded-lookup.ts'
 
 const lookUp = (hostname: string, options: Parameters<typeof guardedLookup>[0], all: boolean) =>
   new Promise((resolve, reject) => {
@@ -29,4 +30,25 @@ test('a host is inside with every address it has, and not if it ever had one out
     true,
     false,
   ])
+})
+
+test('a name is looked up once for all who want it at the same time, and anew for who comes later', () => {
+  const asked: string[] = []
+  const answer: ((addresses: LookupAddress[]) => void)[] = []
+  const resolve = sharedLookup((hostname, { family }, done) => {
+    asked.push(`${hostname} ${String(family ?? 0)}`)
+    answer.push((addresses) => done(null, addresses))
+  })
+  const heard: string[] = []
+  const want = (hostname: string, family?: 4 | 6) =>
+    resolve(hostname, { all: true, ...(family ? { family } : {}) }, (_, [first]) => heard.push(first?.address ?? ''))
+  for (let times = 0; times < 100; times += 1) want('slow.example')
+  want('slow.example', 4)
+  want('other.example')
+  expect(asked).toEqual(['slow.example 0', 'slow.example 4', 'other.example 0'])
+  answer[2]!([{ address: '203.0.113.2', family: 4 }])
+  answer[0]!([{ address: '203.0.113.1', family: 4 }])
+  expect(heard).toEqual(['203.0.113.2', ...Array<string>(100).fill('203.0.113.1')])
+  want('slow.example')
+  expect(asked).toHaveLength(4)
 })

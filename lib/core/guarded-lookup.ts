@@ -1,4 +1,4 @@
-import { lookup as resolve } from 'node:dns'
+import { lookup, type LookupAddress, type LookupOptions } from 'node:dns'
 import { lookup as resolveSoon } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
 import { setTimeout as after } from 'node:timers/promises'
@@ -26,6 +26,30 @@ function noteOutside(hostname: string, addresses: readonly { address: string }[]
   if (outsideNames.size >= outsideNamesMax) outsideNames.delete(outsideNames.values().next().value!)
   outsideNames.add(hostname)
 }
+
+type Resolved = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void
+type Resolver = (hostname: string, options: LookupOptions & { all: true }, done: Resolved) => void
+
+/**
+ * Resolves a name once for all who ask for it at the same time. A look-up holds one of two threads until the resolver has answered: as many as there are calls to a server whose name is not answered
+ * would keep every other name from being resolved.
+ */
+export function sharedLookup(resolver: Resolver = lookup): Resolver {
+  const underWay = new Map<string, Resolved[]>()
+  return (hostname, options, done) => {
+    const key = JSON.stringify([hostname, options.family ?? 0, options.hints ?? 0, options.order ?? ''])
+    const waiting = underWay.get(key)
+    if (waiting) return void waiting.push(done)
+    const all = [done]
+    underWay.set(key, all)
+    resolver(hostname, options, (error, addresses) => {
+      underWay.delete(key)
+      for (const each of all) each(error, error ? [] : [...addresses])
+    })
+  }
+}
+
+const resolve = sharedLookup()
 
 /**
  * Resolves names for a connection and refuses those of link-local and metadata addresses: the check is made on the very address that is
