@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigError } from '#lib/config/shared.ts'
 import { parseBrokerConfig } from '#lib/config/broker.ts'
 import { createDb } from '#lib/db/client.ts'
+import { isDatabaseUnavailable } from '#lib/db/unavailable.ts'
 import { systemActor } from '#lib/auth/ctx.ts'
 import { syncPolicySets } from '#lib/guardrails/commands.ts'
 import { createKeyring, proveKeyring } from '#lib/keys/commands.ts'
@@ -89,12 +90,16 @@ function readConfig() {
 }
 
 async function readKeyring() {
-  try {
-    const keyring = createKeyring(config.keys, db)
-    await proveKeyring(keyring)
-    return keyring
-  } catch (error) {
-    return refuseToStart(error)
+  const keyring = createKeyring(config.keys, db)
+  for (;;) {
+    try {
+      await proveKeyring(keyring)
+      return keyring
+    } catch (error) {
+      if (!isDatabaseUnavailable(error)) return refuseToStart(error)
+      log.warn({ err: error }, 'the database cannot be reached: the broker starts when it can')
+      await sleep(1000)
+    }
   }
 }
 

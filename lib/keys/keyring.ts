@@ -4,6 +4,7 @@ import { assertNever } from '#lib/core/errors.ts'
 import { type KeyWrapper, localKeyWrapper } from '#lib/core/key-wrapper.ts'
 import { createKeyringBox, type SecretBox } from '#lib/core/secret-box.ts'
 import type { Db } from '#lib/db/client.ts'
+import { isDatabaseUnavailable } from '#lib/db/unavailable.ts'
 import { awsKmsWrapper } from './wrappers/aws-kms.ts'
 import { fileKeyWrappers } from './wrappers/file.ts'
 import { gcpKmsWrapper } from './wrappers/gcp-kms.ts'
@@ -46,6 +47,8 @@ export async function proveKeyring(keyring: Keyring): Promise<void> {
     if (opened === probe) return
     throw new Error('what was sealed opened as something else')
   } catch (error) {
+    // Which key is current says the database: without it nothing is known of any.
+    if (isDatabaseUnavailable(error)) throw error
     throw new ConfigError(
       `WHEELHOUSE_KEYS: the current key-encryption key cannot be used: ${error instanceof Error ? error.message : 'unknown'}`,
     )
