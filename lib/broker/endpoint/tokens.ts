@@ -71,7 +71,7 @@ export class TokenVerifier {
     const { clientId, jkt } = verified.value
     const credential = jkt === null ? clientId : `${clientId} ${jkt}`
     const named = { ...verified.value, revocableAs: revocationsOf(verified.value), credential }
-    if (key) this.#remember(token, { token: named, key })
+    if (key) this.#remember(token, { token: named, key }, seconds)
     return ok(named)
   }
 
@@ -87,10 +87,16 @@ export class TokenVerifier {
     return { rule: 'token_revoked', message: revokedText }
   }
 
-  #remember(token: string, entry: Remembered): void {
-    if (this.#remembered.size >= rememberedMax) {
-      const oldest = this.#remembered.keys().next()
-      if (!oldest.done) this.#remembered.delete(oldest.value)
+  /** How many tokens it need not verify again. */
+  get remembered(): number {
+    return this.#remembered.size
+  }
+
+  /** An agent comes back with a newer token, and never with the one that has expired: those stand first, the oldest before all. */
+  #remember(token: string, entry: Remembered, seconds: number): void {
+    for (const [oldest, { token: known }] of this.#remembered) {
+      if (known.expires > seconds && this.#remembered.size < rememberedMax) break
+      this.#remembered.delete(oldest)
     }
     this.#remembered.set(token, entry)
   }
