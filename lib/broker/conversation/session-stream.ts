@@ -205,7 +205,7 @@ async function continueSession(
       // Its agent would take the answer to another request for that of another server, or of the broker.
       if (call && requestDigest(message['id']) !== call.requestDigest) return
       const ended = allowed && call && (await endOfRest(parts, listener, { server, allowed, call, message }))
-      if (ended) await lasting.stream.send(ended, marked)
+      if (ended && (await about.told.onRecord())) await lasting.stream.send(ended, marked)
       return lasting.end(null)
     }
     const told = await forAgent(parts, listener, { ...about, message, time: time ?? null })
