@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import pg from 'pg'
 import { expect } from 'vitest'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { createDb } from './client.ts'
@@ -25,6 +28,23 @@ dbTest('a database that cannot be reached is told from a query that is wrong', a
   expect(isDatabaseUnavailable(await failureOf(() => db.team.create({ data: { id: 'a', name: 'a' } })))).toBe(false)
   expect(isDatabaseUnavailable(await failureOf(() => db.team.create({ data: { id: 'a', name: 'a' } })))).toBe(false)
   await db.$disconnect()
+})
+
+dbTest('whatever hangs up instead of answering counts as unavailable, each time', async ({ databaseUrl }) => {
+  const nothing = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
+  await once(nothing, 'listening')
+  const nowhere = new URL(databaseUrl)
+  nowhere.hostname = '127.0.0.1'
+  nowhere.port = String((nothing.address() as AddressInfo).port)
+  const away = createDb(nowhere.href)
+  for (let tries = 0; tries < 20; tries += 1) {
+    expect(isDatabaseUnavailable(await failureOf(() => away.team.findMany()))).toBe(true)
+  }
+  const client = new pg.Client({ connectionString: nowhere.href })
+  client.on('error', () => {})
+  expect(isDatabaseUnavailable(await failureOf(() => client.connect()))).toBe(true)
+  await away.$disconnect()
+  nothing.close()
 })
 
 dbTest('a connection that the server ends counts as unavailable', async ({ databaseUrl }) => {
