@@ -39,9 +39,8 @@ async function listenTo({ broker }: { broker: { url: string } }, token: string) 
 /** A broker that reaches its server through a proxy. */
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
   const upstream = await startUpstream()
-  const direct = new URL(upstream.url)
-  const proxy = await startTcpProxy({ host: direct.hostname, port: Number(direct.port) })
-  const url = `http://127.0.0.1:${proxy.port}/mcp`
+  const proxy = await startTcpProxy(upstream.url)
+  const { url } = proxy
   const rest = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
   await db.mcpServer.create({ data: { id: 'modern', name: 'Modern', url, ...rest } })
   const broker = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey, limits })

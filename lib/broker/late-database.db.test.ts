@@ -10,11 +10,7 @@ dbTest(
   'a broker that is started before its database begins when that is there',
   { timeout: 180_000 },
   async ({ databaseUrl }) => {
-    const { hostname, port } = new URL(databaseUrl)
-    const proxy = await startTcpProxy({ host: hostname, port: Number(port) })
-    const through = new URL(databaseUrl)
-    through.hostname = '127.0.0.1'
-    through.port = String(proxy.port)
+    const proxy = await startTcpProxy(databaseUrl)
     await proxy.cut()
     let tries = 0
     const nothing = createServer((socket) => {
@@ -23,7 +19,7 @@ dbTest(
     })
     nothing.listen(proxy.port, '127.0.0.1')
     await once(nothing, 'listening')
-    const starting = startBrokerProcess({ databaseUrl: through.href })
+    const starting = startBrokerProcess({ databaseUrl: proxy.url })
     // It fails to start only where nobody looks before it is awaited.
     starting.catch(() => {})
     await until(() => tries >= 3, 90_000)

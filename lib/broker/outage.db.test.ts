@@ -27,13 +27,9 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   const upstream = await startUpstream()
   const rest = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
   await db.mcpServer.create({ data: { id: 'erp', name: 'ERP', url: upstream.url, ...rest } })
-  const direct = new URL(databaseUrl)
-  const proxy = await startTcpProxy({ host: direct.hostname, port: Number(direct.port) })
-  const proxied = new URL(databaseUrl)
-  proxied.hostname = '127.0.0.1'
-  proxied.port = String(proxy.port)
+  const proxy = await startTcpProxy(databaseUrl)
   const port = await freePort()
-  const broker = await startBroker({ db, databaseUrl: proxied.href, port, portalUrl, encryptionKey, limits })
+  const broker = await startBroker({ db, databaseUrl: proxy.url, port, portalUrl, encryptionKey, limits })
   onCleanup(async () => {
     await proxy.restore()
     await broker.stop()

@@ -7,12 +7,8 @@ import { createDb, type Db } from './client.ts'
 dbTest(
   'a database that answers nothing is waited for no longer than is said, and asked again when it answers',
   async ({ databaseUrl }) => {
-    const { hostname, port } = new URL(databaseUrl)
-    const proxy = await startTcpProxy({ host: hostname, port: Number(port) })
-    const through = new URL(databaseUrl)
-    through.port = String(proxy.port)
-    through.hostname = '127.0.0.1'
-    const db = createDb(through.href, { poolSize: 2, answerMs: 2000 })
+    const proxy = await startTcpProxy(databaseUrl)
+    const db = createDb(proxy.url, { poolSize: 2, answerMs: 2000 })
     const ask = () => db.$queryRaw`select 1 as "one"`
     expect(await ask()).toEqual([{ one: 1 }])
     proxy.freeze()
@@ -72,13 +68,9 @@ dbTest('a transaction whose statement waits for too long leaves nothing open beh
 })
 
 dbTest('nor does one that was cut off from a database that answers again later', async ({ databaseUrl }) => {
-  const { hostname, port } = new URL(databaseUrl)
-  const proxy = await startTcpProxy({ host: hostname, port: Number(port) })
-  const through = new URL(databaseUrl)
-  through.port = String(proxy.port)
-  through.hostname = '127.0.0.1'
+  const proxy = await startTcpProxy(databaseUrl)
   const other = await otherSession(databaseUrl)
-  const db = createDb(through.href, { poolSize: 1, answerMs: 1000 })
+  const db = createDb(proxy.url, { poolSize: 1, answerMs: 1000 })
   await expect(writeTwice(db, () => proxy.freeze())).rejects.toThrow()
   await proxy.restore()
   await expectOnlyLaterWrites(db, other)

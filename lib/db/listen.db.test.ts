@@ -11,14 +11,10 @@ const log = createLog({ process: 'test', level: 'silent' })
 dbTest(
   'after a lost connection it listens again, once, and says that something may have been missed',
   async ({ databaseUrl }) => {
-    const { hostname, port } = new URL(databaseUrl)
-    const proxy = await startTcpProxy({ host: hostname, port: Number(port) })
-    const through = new URL(databaseUrl)
-    through.hostname = '127.0.0.1'
-    through.port = String(proxy.port)
+    const proxy = await startTcpProxy(databaseUrl)
     const heard: string[] = []
     const listener = await listen({
-      databaseUrl: through.href,
+      databaseUrl: proxy.url,
       channels: ['wheelhouse_stop'],
       onNotify: (_channel, payload) => heard.push(payload),
       log,
@@ -57,16 +53,12 @@ dbTest('a database that refuses to listen leaves no connection behind', async ({
 })
 
 dbTest('a connection that leads nowhere is given up, and it listens again', async ({ databaseUrl }) => {
-  const { hostname, port } = new URL(databaseUrl)
-  const proxy = await startTcpProxy({ host: hostname, port: Number(port) })
-  const through = new URL(databaseUrl)
-  through.hostname = '127.0.0.1'
-  through.port = String(proxy.port)
+  const proxy = await startTcpProxy(databaseUrl)
   const heard: string[] = []
   const lines: string[] = []
   const listening = () =>
     listen({
-      databaseUrl: through.href,
+      databaseUrl: proxy.url,
       channels: ['wheelhouse_stop'],
       onNotify: (_channel, payload) => heard.push(payload),
       log: createLog({ process: 'test', destination: { write: (line) => void lines.push(line) } }),

@@ -164,9 +164,6 @@ function keeperOf(databaseUrl: string): ViewKeeper {
 }
 
 async function keeperBehindProxy(databaseUrl: string): Promise<{ keeper: ViewKeeper; proxy: TcpProxy }> {
-  const url = new URL(databaseUrl)
-  const proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port) })
-  url.hostname = '127.0.0.1'
-  url.port = String(proxy.port)
-  return { keeper: keeperOf(url.href), proxy }
+  const proxy = await startTcpProxy(databaseUrl)
+  return { keeper: keeperOf(proxy.url), proxy }
 }

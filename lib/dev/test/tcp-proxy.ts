@@ -3,6 +3,8 @@ import { connect, createServer, type Socket } from 'node:net'
 
 export type TcpProxy = {
   port: number
+  /** What it stands before, as it is reached through it. */
+  url: string
   /** Cuts every connection and takes no new one. */
   cut(): Promise<void>
   /** Keeps connections open and passes nothing on, in either direction. */
@@ -12,8 +14,10 @@ export type TcpProxy = {
   stop(): Promise<void>
 }
 
-/** Stands between a program and a server, to take the server away from it as failures do. */
-export async function startTcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
+/** Stands between a program and the server at an address, to take the server away from it as failures do. */
+export async function startTcpProxy(address: string): Promise<TcpProxy> {
+  const url = new URL(address)
+  const target = { host: url.hostname, port: Number(url.port) }
   const sockets = new Set<Socket>()
   let frozen = false
   const make = () =>
@@ -38,6 +42,8 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as { port: number }
+  url.hostname = '127.0.0.1'
+  url.port = String(port)
   async function cut(): Promise<void> {
     const closed = once(server, 'close')
     server.close()
@@ -46,6 +52,7 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
   }
   return {
     port,
+    url: url.href,
     cut,
     freeze() {
       frozen = true
