@@ -28,9 +28,11 @@ type Entry = {
 const batchMax = 512
 /** Who sees rows come in is nudged this often at most; every one of them polls as well. */
 const nudgeMs = 250
-/** While batches are of this many rows or more, the next one waits a moment for company. */
+/** While batches are of this many rows or more, the next one waits for company, */
 const busyRows = 4
-const lingerMs = 1
+/** until there are so many or a moment is over: what a commit costs is little for each of them then. */
+const companyRows = 8
+const lingerMs = 2
 const reconnectMs = 250
 const sweepMs = 100
 const partingMs = 1000
@@ -56,6 +58,8 @@ export class GroupCommit {
   #inFlight: { entries: Entry[]; since: number } | null = null
   #pumping = false
   #lastRows = 0
+  /** While a batch waits for company. */
+  #onCompany: (() => void) | null = null
   #nudgedAt = Number.NEGATIVE_INFINITY
   #stopped = false
   #isOver = false
@@ -131,6 +135,7 @@ export class GroupCommit {
         queuedAt: performance.now(),
         settle: (error) => (error ? reject(error) : resolve()),
       })
+      if (this.#queue.length >= companyRows) this.#onCompany?.()
       void this.#pump()
     })
   }
@@ -164,11 +169,19 @@ export class GroupCommit {
 
   /**
    * A commit costs more than the rows in it: so all that this turn of the event loop brings goes together, and on a busy broker also what the
-   * next millisecond brings. A single caller waits for nobody.
+   * next two milliseconds bring, if they are few. A single caller waits for nobody.
    */
   async #gather(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve))
-    if (this.#lastRows >= busyRows && this.#queue.length < this.#lastRows) await pause(lingerMs)
+    if (this.#lastRows < busyRows || this.#queue.length >= companyRows) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, lingerMs)
+      this.#onCompany = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#onCompany = null
   }
 
   async #failed(entries: Entry[], error: unknown): Promise<void> {
