@@ -1,11 +1,11 @@
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { unhurried } from '#lib/core/gently.ts'
 import type { Log } from '#lib/log/log.ts'
-import { listedMax, readingListedTools } from '#lib/registry/rules/listed-tools.ts'
+import { readingListedTools } from '#lib/registry/rules/listed-tools.ts'
 import { recordServerTools, recordToolsUnlisted, TooManyNames } from '#lib/registry/commands.ts'
 import { DiscoveryTurns } from './discovery-turns.ts'
-import { type Limits, limitsOf } from './limits.ts'
-import { type ToolListReading, ToolLists } from './tool-lists.ts'
+import type { Limits } from './limits.ts'
+import { listMs, Unlisted, Unusable, UpstreamLists } from './upstream-lists.ts'
 import { UpstreamFailure } from './upstream/failure.ts'
 import type { UpstreamHealth } from './upstream/health.ts'
 import type { UpstreamPool } from './upstream/pool.ts'
@@ -25,12 +25,8 @@ type DiscoveryParts = {
 const roundMs = 3000
 /** So often a problem that lasts is written again. */
 const keptMs = 60_000
-const listMs = 15_000
 /** A server that speaks of changes all the time is not asked more often, and left alone as long as looking took. */
 const againMs = 100
-const pagesMax = 100
-/** Why nothing is sent while a circuit is open, where no failure is known that opened it. */
-const resting = 'after failures in a row nothing is sent to it for a while'
 
 /**
  * Looks every minute at what each upstream offers: new tools wait for review (those of demo servers, which ship with the product, are
@@ -44,11 +40,11 @@ export class Discovery {
   readonly #looking = new Map<string, { now: Promise<unknown>; next?: Promise<unknown> }>()
   readonly #problems = new Map<string, { problem: string; keptAt: number }>()
   readonly #stopping = new AbortController()
-  readonly #lists: ToolLists
+  readonly #lists: UpstreamLists
 
   constructor(parts: DiscoveryParts) {
     this.#parts = parts
-    this.#lists = new ToolLists(parts.limits)
+    this.#lists = new UpstreamLists(parts)
   }
 
   start(): void {
@@ -68,7 +64,9 @@ export class Discovery {
 
   /** Asks every server whose minute is over; one that fails or takes long does not hold up the others. */
   async discoverDue(): Promise<void> {
-    const due = [...this.#parts.view.servers.values()].filter(
+    const { view } = this.#parts
+    view.offered.keepOnly(view.servers)
+    const due = [...view.servers.values()].filter(
       (server) => server.enabled && this.#turns.take(server.id, performance.now()),
     )
     await Promise.all(due.map((server) => this.#takeTurn(server)))
@@ -89,9 +87,11 @@ export class Discovery {
   /** Rejects when the server does not answer or lists nothing that could be recorded, and keeps why. What is no tool is left out. */
   async discover(server: BrokeredServer): Promise<{ added: string[]; changed: string[]; removed: string[] }> {
     try {
+      const { listed, isWhole } = await this.#lists.read(server, this.#stopping.signal)
       const found = await recordServerTools(this.#parts.ctx(), {
         serverId: server.id,
-        ...(await unhurried(readingListedTools(await this.#listTools(server)))),
+        ...(await unhurried(readingListedTools(listed))),
+        isWhole,
         newToolState: server.demo ? 'approved' : 'quarantined',
         seenBy: `broker ${this.#parts.instance}`,
       })
@@ -136,52 +136,7 @@ export class Discovery {
     })
     return looked
   }
-
-  async #listTools(server: BrokeredServer): Promise<unknown[]> {
-    const reading = this.#lists.begin()
-    try {
-      return await this.#readTools(server, reading)
-    } catch (error) {
-      throw error instanceof UpstreamFailure && error.limit === reading.left ? reading.tooLong() : error
-    } finally {
-      reading.end()
-    }
-  }
-
-  async #readTools(server: BrokeredServer, reading: ToolListReading): Promise<unknown[]> {
-    const { upstreams, health } = this.#parts
-    const own = limitsOf(this.#parts.limits, server)
-    const circuit = health.circuitOf(server)
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(listMs)])
-    const tools: unknown[] = []
-    let cursor: unknown
-    for (let page = 0; page < pagesMax; page += 1) {
-      const params = cursor === undefined ? {} : { cursor }
-      // The probe of an open circuit, when its time has come: a server comes back without a call that has to try.
-      const call = {}
-      if (circuit.admit(call) > 0) throw new Unlisted(circuit.lastError?.message ?? resting)
-      const limits = { ...own, resultBytesMax: Math.min(own.resultBytesMax, reading.left) }
-      const asked = { method: 'tools/list', params, signal, limits, hold: reading.hold }
-      const send = () => upstreams.connectionTo(server, null).request(asked)
-      const reply = await health.watch(circuit, { call, signal }, send)
-      if (!reply.ok) throw new Unlisted(`it answers tools/list with the error ${reply.error.code}`)
-      const listed = reply.result['tools']
-      if (!Array.isArray(listed)) throw new Unusable('its answer to tools/list holds no list of tools')
-      if (tools.length + listed.length > listedMax) throw new Unusable(`it lists more than ${listedMax} tools`)
-      reading.take(reply.result)
-      tools.push(...(listed as unknown[]))
-      cursor = reply.result['nextCursor']
-      if (cursor === undefined || cursor === null) return tools
-    }
-    throw new Unusable(`it lists its tools on more than ${pagesMax} pages`)
-  }
 }
-
-/** Why tools could not be listed, in words without anything the server said. */
-class Unlisted extends Error {}
-
-/** It has listed something that is of no use. */
-class Unusable extends Unlisted {}
 
 function hasNotListed(error: unknown): boolean {
   if (error instanceof UpstreamFailure) return error.kind !== 'too_large' && error.kind !== 'too_deep'

@@ -35,6 +35,7 @@ export async function listTools(parts: PipelineParts, request: AgentRequest): Pr
   const callable = known.filter(
     ({ serverId: id, tool }) =>
       decide({ caller, serverId: id, tool: tool.name }, parts.view, now).ok &&
+      isOfferedTo(parts.view, agent, { serverId: id, tool }) &&
       !onlyAsTask(parts, tool, { caller, era, serverId, takes }),
   )
   request.telemetry.took('decide', startedAt)
@@ -96,8 +97,21 @@ export function visibleTools(
   if (!agent) return []
   return serversOf({ view }, agent, serverId)
     .flatMap(toolsOf)
-    .filter(({ serverId, tool }) => decide({ caller, serverId, tool: tool.name }, view, now).ok)
+    .filter(
+      ({ serverId, tool }) =>
+        decide({ caller, serverId, tool: tool.name }, view, now).ok && isOfferedTo(view, agent, { serverId, tool }),
+    )
     .map(({ key, tool }) => key + digestOf(tool.definition))
+}
+
+/** Whether the account that the agent's calls go over is offered the tool. */
+function isOfferedTo(
+  view: BrokerView,
+  { teamId }: AgentFacts,
+  { serverId, tool }: Pick<Listed, 'serverId' | 'tool'>,
+): boolean {
+  const server = view.servers.get(serverId)
+  return !server || view.offered.isOffered(server, teamId, tool.name)
 }
 
 const sorted = new WeakMap<BrokeredServer, readonly Listed[]>()

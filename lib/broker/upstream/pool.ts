@@ -6,6 +6,7 @@ import type { Log } from '#lib/log/log.ts'
 import { keepCredentialIssuer, recordCredentialUse } from '#lib/registry/commands.ts'
 import { clientCredentialsToken, enterpriseToken, personToken, workloadToken } from '#lib/upstreams/commands.ts'
 import { type Limits, limitsOf } from '../limits.ts'
+import { credentialFor } from '../view/accounts.ts'
 import type { BrokeredCredential, BrokeredServer } from '../view/view.ts'
 import { UpstreamConnection } from './connection.ts'
 import {
@@ -54,18 +55,27 @@ export class UpstreamPool {
   }
 
   /**
-   * Without a caller (null): for the platform itself, which lists tools over whatever credential there is. Processes of a server over stdio
+   * Without a caller (null): for the platform itself, over whatever credential there is. Processes of a server over stdio
    * may be divided by team or agent.
    */
   connectionTo(server: BrokeredServer, caller: ProcessCaller): UpstreamConnection {
-    const connection = this.#connectionTo(server, caller)
+    const row = credentialFor(server, caller?.teamId ?? null)
+    const connection = server.stdio
+      ? this.#stdio.connectionTo(server, caller, this.#processSecret(server, row))
+      : this.#connectionOver(server, row)
     connection.useLimits(limitsOf(this.#parts.limits, server))
     return connection
   }
 
-  #connectionTo(server: BrokeredServer, caller: ProcessCaller): UpstreamConnection {
-    const row = rowFor(server, caller?.teamId ?? null)
-    if (server.stdio) return this.#stdio.connectionTo(server, caller, this.#processSecret(server, row))
+  /** For the platform itself, over one of the server's accounts; null: what there is without choosing one. */
+  connectionOver(server: BrokeredServer, account: BrokeredCredential | null): UpstreamConnection {
+    if (account === null || server.stdio) return this.connectionTo(server, null)
+    const connection = this.#connectionOver(server, account)
+    connection.useLimits(limitsOf(this.#parts.limits, server))
+    return connection
+  }
+
+  #connectionOver(server: BrokeredServer, row: BrokeredCredential | null | undefined): UpstreamConnection {
     const key = row ? row.id : `${server.id} ${row === null ? 'none' : 'missing'}`
     const held = this.#held.get(key)
     if (held?.url === server.url && isSame(held.row, row ?? null)) {
@@ -192,14 +202,6 @@ export class UpstreamPool {
       // Not worth a call: it is tried again with the next minute.
     })
   }
-}
-
-/** null: there is no credential at all; undefined: other teams have one, this one has none. */
-function rowFor({ credentials }: BrokeredServer, teamId: string | null): BrokeredCredential | null | undefined {
-  if (credentials.length === 0) return null
-  const first = credentials[0]!
-  if (teamId === null) return first
-  return credentials.find((row) => row.teamId === teamId) ?? (first.teamId === null ? first : undefined)
 }
 
 /** The same secret for the same use; a key that was wrapped anew changes nothing. */

@@ -15,6 +15,7 @@ import { openPolicySet } from '#lib/guardrails/queries.ts'
 import { type PolicySet, refusingPolicySet } from '#lib/guardrails/rules/policy-set.ts'
 import type { CredentialSettings } from '#lib/registry/schema.ts'
 import type { VerifyingKey } from '../endpoint/tokens.ts'
+import { OfferedTools } from './accounts.ts'
 import type { KeyRow, PolicySetRow, RevocationRow, ServerRow } from './rows.ts'
 
 /** A tool with its definition as agents are shown it. */
@@ -58,6 +59,7 @@ export class BrokerView implements PolicyView {
   readonly agents = new Map<string, AgentFacts>()
   readonly servers = new Map<string, BrokeredServer>()
   readonly runs = new Map<string, RunFacts>()
+  readonly offered = new OfferedTools()
   readonly keys = new Map<string, VerifyingKey>()
   /** Tokens and clients whose tokens count no more, as the verifier of tokens names them. */
   readonly revoked = new Set<string>()
@@ -86,6 +88,14 @@ export class BrokerView implements PolicyView {
         tools: toolFactsOf(server.id, tools),
       })
     }
+  }
+
+  /** What each account of a server is offered, by credential; null: its list is everybody's. */
+  putOffered(serverId: string, accounts: ReadonlyMap<string, ReadonlySet<unknown>> | null): void {
+    const server = this.servers.get(serverId)
+    if (!server || !this.offered.note(serverId, accounts)) return
+    this.serversTurn += 1
+    this.servers.set(serverId, { ...server })
   }
 
   putRuns(rows: readonly RunFacts[]): void {

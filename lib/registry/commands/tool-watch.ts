@@ -32,6 +32,7 @@ export async function recordServerTools(
   const known = await knownTools(ctx, { serverId, names: [...listed.keys()] })
   const hasNew = [...listed.keys()].some((name) => !known.has(name))
   const plan = planOf({ listed, known, newToday: hasNew ? await newToday(ctx, serverId) : 0 })
+  if (input.isWhole === false) plan.gone = []
   const round = { ...input, names: toolNames(ctx, plan) }
   // Whoever waits for them hears why they are not there.
   round.names.catch(() => {})

@@ -48,6 +48,8 @@ export type RecordServerToolsInput = {
   /** The first of what it lists besides that is no tool, each once, and how many entries are none. */
   leftOut?: LeftOutTool[]
   leftOutTotal?: number
+  /** False: somebody whom it may offer more could not be asked, so nothing that is missing counts as removed. Without it: it is the whole list. */
+  isWhole?: boolean
   /** What a tool never seen before starts as. */
   newToolState: 'approved' | 'quarantined'
   /** Which process asked the server. */
