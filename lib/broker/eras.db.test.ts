@@ -29,11 +29,21 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
 type World = { broker: Awaited<ReturnType<typeof startBroker>> }
 
 /** An agent that may read all of the server and, unless left out, be asked everything. */
-async function grantedAgent(db: Db, world: World, options: { serverId: string; asked?: boolean }): Promise<TestAgent> {
-  const agent = await makeAgent(db)
+function grantedAgent(db: Db, world: World, options: { serverId: string; asked?: boolean }): Promise<TestAgent> {
   const { serverId, asked = true } = options
-  await makeGrant(db, { agentId: agent.agentId, serverId })
-  const names = asked ? askMethods.map((method) => methodPrefix + method) : []
+  return agentWith(db, world, {
+    serverId,
+    names: [null, ...(asked ? askMethods.map((name) => methodPrefix + name) : [])],
+  })
+}
+
+/** An agent with a grant of each name; null is the whole server. */
+async function agentWith(
+  db: Db,
+  world: World,
+  { serverId, names }: { serverId: string; names: readonly (string | null)[] },
+): Promise<TestAgent> {
+  const agent = await makeAgent(db)
   for (const toolName of names) await makeGrant(db, { agentId: agent.agentId, serverId, toolName })
   await world.broker.broker.keeper.refresh()
   return agent
@@ -81,6 +91,47 @@ describe.each(pairs)('an agent of the %s era, a server of the %s era, at %s', (e
     const answer = await client.callTool({ name: named('test_tool_with_progress') }, { onprogress })
     expect(answer.content).toEqual([{ type: 'text', text: 'done' }])
     expect(seen).toEqual([0, 50, 100])
+    await client.close()
+  })
+
+  const talks = 'test_tool_with_logging'
+  const elicitation = `${methodPrefix}elicitation/create`
+
+  test.for([
+    { what: 'one tool', names: [talks], hears: false },
+    { what: 'one tool and to be asked', names: [talks, elicitation], hears: false },
+    { what: 'one tool and the resources', names: [talks, `${methodPrefix}resources`], hears: false },
+    { what: 'one tool and the level of logs', names: [talks, `${methodPrefix}logging/setLevel`], hears: true },
+    {
+      what: 'one tool, to be asked and the level',
+      names: [talks, elicitation, `${methodPrefix}logging/setLevel`],
+      hears: true,
+    },
+    { what: 'the whole server', names: [null], hears: true },
+  ])('whether the agent hears its log says its grant: $what', async ({ names, hears }, { db, world }) => {
+    const { levels } = world.servers[serverId]
+    levels.length = 0
+    const agent = await agentWith(db, world, { serverId, names })
+    const { client } = await connect(db, world, { agent, path, era })
+    const logged: unknown[] = []
+    client.setNotificationHandler('notifications/message', ({ params }) => void logged.push(params.data))
+    const call = async () => {
+      const _meta = era === 'modern' ? { 'io.modelcontextprotocol/logLevel': 'debug' } : {}
+      expect((await client.callTool({ name: named(talks), _meta })).content).toEqual([{ type: 'text', text: 'done' }])
+    }
+    await call()
+    const lines = ['Tool execution started', 'Tool processing data', 'Tool execution completed']
+    // A server of 2026-07-28 logs nothing that was not asked for.
+    const early = hears && (era === 'modern' || serverId === 'legacy') ? lines : []
+    expect(logged).toEqual(early)
+    if (era === 'legacy') {
+      const saying = client.setLoggingLevel('debug')
+      if (hears) await saying
+      else await expect(saying).rejects.toThrow()
+      await call()
+      expect(logged).toEqual(hears ? [...early, ...lines] : [])
+    }
+    if (!hears) expect(levels).toEqual([])
     await client.close()
   })
 

@@ -4,7 +4,7 @@ import type { Allowed } from '#lib/guardrails/rules/decide.ts'
 import type { Caller, ToolCall } from '#lib/guardrails/rules/facts.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
 
-// Which grant lets an agent be told that something changed: that of what it would look at then.
+// Which grant lets an agent be told that something changed: that of what it would look at then. Of a log it is that of its level.
 
 /** What a stream may ask a server for, in the words of 2026-07-28. */
 export type Filter = {
@@ -22,12 +22,16 @@ const methodOf = {
   resourceSubscriptions: 'resources/subscribe',
 } as const satisfies Record<keyof Filter, string>
 
+/** What a server says of its log. */
+export const logged = 'notifications/message'
+
 const methodOfNotice: Readonly<Record<string, string>> = {
+  [logged]: 'logging/setLevel',
   'notifications/prompts/list_changed': methodOf.promptsListChanged,
   'notifications/resources/list_changed': methodOf.resourcesListChanged,
 }
 
-/** What an agent must be granted to be told this by a server outside of its calls. */
+/** What an agent must be granted to be told this by a server. */
 export function methodToHear(notice: unknown): string {
   const known = typeof notice === 'string' && Object.hasOwn(methodOfNotice, notice) ? methodOfNotice[notice] : undefined
   return known ?? 'resources/subscribe'

@@ -31,7 +31,9 @@ export async function listenTo(
   { filter, signal, room, begun, told }: ListenTo,
 ): Promise<boolean> {
   const { era, capabilities } = await connection.ready(signal)
-  if (era === 'modern') return await listenModern(connection, { filter, signal, room, begun, told })
+  // Since 2026-07-28 a log is told with what it is about, so whoever hears nothing else hears nothing here.
+  if (era === 'modern')
+    return Object.keys(filter).length > 0 && (await listenModern(connection, { filter, signal, room, begun, told }))
   const { prompts, resources, logging } = capabilities
   const honored: Filter = {}
   if (filter.promptsListChanged && prompts?.listChanged) honored.promptsListChanged = true

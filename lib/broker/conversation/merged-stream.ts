@@ -5,8 +5,8 @@ import { pause } from '../until-aborted.ts'
 import { processCaller } from '../upstream/pool.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
-import { everything, type Filter, mayHear } from './changes.ts'
-import type { Lasting, Listener } from './listening.ts'
+import { everything, type Filter, logged, mayHear, methodToHear } from './changes.ts'
+import { type Lasting, type Listener, mayRead } from './listening.ts'
 import { guardedAt, listenTo, ownAddresses } from './listening-at.ts'
 import { isBelow } from './talk.ts'
 import { ToldStream } from './told-stream.ts'
@@ -45,11 +45,12 @@ function atServer(
   const guards = new ToldStream(parts, listener, server)
   let opened = false
   let running: AbortController[] = []
-  let listened = '{}'
+  let listened = ''
   return () => {
     const watched = ownAddresses(session.watched, server.id)
     const { filter } = mayHear(parts, { caller: listener.caller, serverId: server.id }, everything(watched))
-    const wanted = JSON.stringify(filter)
+    const hearsLog = mayRead(parts, listener, server.id, methodToHear(logged))
+    const wanted = JSON.stringify([filter, hearsLog])
     if (wanted === listened) return
     listened = wanted
     const earlier = running
@@ -58,7 +59,7 @@ function atServer(
     const begun = (): void => {
       for (const each of earlier.splice(0)) each.abort()
     }
-    if (Object.keys(filter).length === 0) return begun()
+    if (Object.keys(filter).length === 0 && !hearsLog) return begun()
     running = [...earlier, current]
     if (!opened) void guards.open({ resumes: null, end: lasting.end })
     opened = true

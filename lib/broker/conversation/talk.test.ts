@@ -1,22 +1,68 @@
 import { expect, test } from 'vitest'
+import type { PolicyView } from '#lib/guardrails/rules/facts.ts'
+import { loadPolicySet } from '#lib/guardrails/queries.ts'
 import type { AgentStream } from '../endpoint/agent-stream.ts'
+import type { PipelineParts } from '../pipeline-parts.ts'
 import { metaKey } from '../upstream/envelope.ts'
-import { Talk } from './talk.ts'
+import { Talk, type ToldCall } from './talk.ts'
 
 /** What JSON has for an object that becomes neither a text nor a number. */
 const strange = JSON.parse('{"toString":1,"valueOf":1}') as unknown
 
-test('progress and levels that are none are not told, and break nothing', () => {
+const params = { _meta: { progressToken: 'one', [metaKey.logLevel]: 'info' } }
+const logged = (level: unknown) => ({ method: 'notifications/message', params: { level, data: '' } })
+
+function talkOf(era: 'modern' | 'legacy'): Talk {
   const stream = { accepts: true, takes: true, send: () => undefined } as unknown as AgentStream
-  const params = { _meta: { progressToken: 'one', [metaKey.logLevel]: 'info' } }
-  const talk = new Talk('modern', params, { stream, session: null })
+  return new Talk(era, params, { stream, session: null })
+}
+
+/** A call at a server by an agent that holds one grant there: of the whole server, or of what is named. */
+async function callUnder(toolName: string | null): Promise<[PipelineParts, ToldCall]> {
+  const about = { id: 'erp', name: 'ERP', environment: 'staging', sensitivity: 'internal', enabled: true } as const
+  const server = { ...about, demo: false, tools: new Map() }
+  const grant = { id: 'g', serverId: 'erp', class: 'read', toolName, via: 'request', expiresAt: null } as const
+  const active = { status: 'active', statusReason: null, currentVersion: 1, tier: 'low' } as const
+  const agent = { id: 'a', name: 'A', teamId: 't', ...active, grants: [grant] }
+  const policies = await loadPolicySet()
+  const view: PolicyView = {
+    agents: new Map([['a', agent]]),
+    servers: new Map([['erp', server]]),
+    runs: new Map(),
+    stops: [],
+    policies,
+  }
+  const record = { caller: { agentId: 'a', version: 1, runId: null } }
+  return [{ view, now: () => new Date() } as never, { server, record, intended: true } as never]
+}
+
+test('progress and levels that are none are not told, and break nothing', async () => {
+  const talk = talkOf('modern')
+  talk.begin(...(await callUnder(null)))
   talk.envelope({ shared: false })
   talk.onProgress?.({ waitedMs: 1000, totalMs: 5000, message: 'waiting' })
   const progress = (value: unknown) =>
     talk.noticeOf({ method: 'notifications/progress', params: { progressToken: 'one', progress: value } })
-  const message = (level: unknown) => talk.noticeOf({ method: 'notifications/message', params: { level, data: '' } })
   expect([strange, null, '3', 1].map(progress)).toEqual([null, null, null, null])
   expect(progress(2)).toMatchObject({ params: { progress: 2 } })
-  expect([strange, 'debug'].map(message)).toEqual([null, null])
-  expect(message('error')).not.toBeNull()
+  expect([strange, 'debug'].map((level) => talk.noticeOf(logged(level)))).toEqual([null, null])
+  expect(talk.noticeOf(logged('error'))).not.toBeNull()
+})
+
+test('a log is told, and its level asked for, under a grant of the level or of the whole server only', async () => {
+  for (const era of ['modern', 'legacy'] as const) {
+    const talk = talkOf(era)
+    expect(talk.noticeOf(logged('error'))).toBeNull()
+    expect(talk.envelope({ shared: true }).logLevel).toBeUndefined()
+    for (const [toolName, hears] of [
+      [null, true],
+      ['method:logging/setLevel', true],
+      ['get_order', false],
+      ['method:resources', false],
+    ] as const) {
+      talk.begin(...(await callUnder(toolName)))
+      expect(talk.noticeOf(logged('error')) !== null).toBe(hears)
+      expect(talk.envelope({ shared: true }).logLevel).toBe(hears && era === 'modern' ? 'info' : undefined)
+    }
+  }
 })

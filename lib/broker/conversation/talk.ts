@@ -9,7 +9,7 @@ import type { AgentStream } from '../endpoint/agent-stream.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
 import { type Envelope, metaKey } from '../upstream/envelope.ts'
 import { mergedNotice } from '../merged-results.ts'
-import { methodToHear } from './changes.ts'
+import { logged, methodToHear } from './changes.ts'
 import type { EventMark, RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import type { Era } from '../wire.ts'
@@ -66,9 +66,10 @@ export class Talk {
 
   /** The agent's part of the envelope. Over a connection that many share progress goes under a name of the broker's. */
   envelope({ shared }: { shared: boolean }): Envelope {
-    if (this.#token === undefined && this.#logLevel === undefined) return none
+    const logLevel = this.#logLevel !== undefined && this.#mayHear(logged) ? this.#logLevel : undefined
+    if (this.#token === undefined && logLevel === undefined) return none
     if (this.#token !== undefined) this.#upstreamToken = shared ? (lastToken += 1) : this.#token
-    return { logLevel: this.#logLevel, progressToken: this.stream.accepts ? this.#upstreamToken : undefined }
+    return { logLevel, progressToken: this.stream.accepts ? this.#upstreamToken : undefined }
   }
 
   /** From now on a server may say something: what is told of it is about this call. */
@@ -136,8 +137,8 @@ export class Talk {
         if (this.#token === undefined || params['progressToken'] !== this.#upstreamToken) return null
         if (this.#progress > 0 && !isBeyond(params['progress'], this.#progress)) return null
         return { ...message, params: { ...params, progressToken: this.#token } }
-      case 'notifications/message':
-        return this.#wantsLog(params['level']) ? message : null
+      case logged:
+        return this.#wantsLog(params['level']) && this.#mayHear(logged) ? message : null
       case 'notifications/elicitation/complete':
         return message
       default:
@@ -147,9 +148,10 @@ export class Talk {
     }
   }
 
-  /** Of what the agent may call the broker tells itself; of the rest of its server as it may look at it. */
+  /** Of what the agent may call the broker tells itself; of the rest of its server as it may look at it, and of its log as it may say how much. */
   #mayHear(notice: unknown): boolean {
-    if (!this.#call || !this.#parts || notice === 'notifications/tools/list_changed') return true
+    if (notice === 'notifications/tools/list_changed') return true
+    if (!this.#call || !this.#parts) return false
     const { record, server } = this.#call
     const call = { caller: record.caller, serverId: server.id, tool: methodToHear(notice), isMethod: true } as const
     return decide(call, this.#parts.view, this.#parts.now()).ok
@@ -167,7 +169,7 @@ function isAtLeast(level: unknown, wanted: string): boolean {
 
 /** Whether it is a message of a log that is less than is wanted. */
 export function isBelow({ method, params }: RpcMessage, wanted: string | undefined): boolean {
-  if (method !== 'notifications/message' || wanted === undefined) return false
+  if (method !== logged || wanted === undefined) return false
   return !isAtLeast((params as { level?: unknown } | undefined)?.level, wanted)
 }
 

@@ -7,6 +7,7 @@ import { statusMethod as taskStatus } from '../tasks/messages.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { AskCount, type Occasion } from './asks.ts'
+import { logged } from './changes.ts'
 import type { MarkedCall } from './event-marks.ts'
 import type { Listener } from './listening.ts'
 import { changes } from './talk.ts'
@@ -14,7 +15,7 @@ import { changes } from './talk.ts'
 /** Whatever else a server says has no meaning that an agent knows, and its name could say anything. */
 const toldMethods = new Set<unknown>([
   ...changes,
-  'notifications/message',
+  logged,
   'notifications/progress',
   'notifications/cancelled',
   'notifications/elicitation/complete',

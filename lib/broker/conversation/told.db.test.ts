@@ -1,4 +1,4 @@
-import { describe, expect } from 'vitest'
+import { describe, expect, onTestFinished } from 'vitest'
 import { makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
@@ -17,14 +17,22 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
 type World = { broker: TestBroker }
 type Era = 'modern' | 'legacy'
 
-async function reader(db: Db, { broker }: World, serverId: string, more: readonly string[] = []) {
+const reader = (db: Db, world: World, serverId: string, more: readonly string[] = []) =>
+  holder(db, world, serverId, [null, ...more])
+
+/** An agent with a grant of each name; null is the whole server. */
+async function holder(
+  db: Db,
+  { broker }: World,
+  serverId: string,
+  names: readonly (string | null)[],
+  path = `/mcp/${serverId}`,
+) {
   const agent = await makeAgent(db)
-  for (const toolName of [undefined, ...more]) {
-    await makeGrant(db, { agentId: agent.agentId, serverId, ...(toolName ? { toolName } : {}) })
-  }
+  for (const toolName of names) await makeGrant(db, { agentId: agent.agentId, serverId, toolName })
   await broker.broker.keeper.refresh()
   const token = await sessionToken(db, broker.url, agent)
-  return { ...agent, raw: new RawAgent(`${broker.url}/mcp/${serverId}`, token) }
+  return { ...agent, raw: new RawAgent(broker.url + path, token) }
 }
 
 /** A call as the era makes it; an agent of 2026-07-28 wants to hear everything. */
@@ -164,6 +172,34 @@ test('over a stream no name of a method and no token carries a secret past the g
   expect(told.map((message) => message?.method)).toEqual(['notifications/message', 'notifications/progress'])
   expect(JSON.stringify(told)).not.toContain(secret)
   ending.abort()
+})
+
+test('over a stream a log is told under a grant of its level only', async ({ db, world }) => {
+  const server = world.servers.legacy
+  const say = { method: 'notifications/message', params: { level: 'error', data: 'a line' } }
+  const changed = { method: 'notifications/resources/list_changed' }
+  const level = 'method:logging/setLevel'
+  for (const [names, at, first] of [
+    [['plain', level], '/mcp/legacy', say.method],
+    [['plain', level], '/mcp', say.method],
+    [['plain', 'method:resources'], '/mcp/legacy', changed.method],
+    [['plain', 'method:resources'], '/mcp', changed.method],
+  ] as const) {
+    const { raw } = await holder(db, world, 'legacy', names, at)
+    const headers = await raw.begin()
+    if (first === say.method) {
+      const params = { level: 'info' }
+      expect((await raw.ask({ body: { id: 2, method: 'logging/setLevel', params }, headers })).last.result).toEqual({})
+    }
+    const ending = new AbortController()
+    const { messages } = await raw.send({ method: 'GET', headers, signal: ending.signal })
+    const again = setInterval(() => [say, changed].forEach((message) => void server.tell(message)), 50)
+    onTestFinished(() => clearInterval(again))
+    expect((await messages.next()).value?.method).toBe(first)
+    expect((await messages.next()).value?.method).toBe(first)
+    clearInterval(again)
+    ending.abort()
+  }
 })
 
 test('a call waits for the stream that its agent asked for before it', async ({ db, world }) => {

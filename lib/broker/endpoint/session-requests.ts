@@ -96,7 +96,7 @@ async function ownSession(
 ): Promise<Result<UpstreamSession | null, Denial>> {
   const told = askable(parts, of, { serverId: server.id, declared })
   const may = (method: string): boolean => mayRead(parts, of, server.id, method)
-  const hears = mayHearAny(parts, { caller: of.caller, serverId: server.id })
+  const hears = mayHearAny(parts, { caller: of.caller, serverId: server.id }) || may('logging/setLevel')
   // Answers whose connection is lost are there in a session of its own only; a server that keeps none agents share one at.
   const resumes = parts.upstreams.keepsEvents(server) && mayCallAny(parts, of.caller, server)
   const maySay = told !== null || hears || mayUseTasks(parts, of.caller, server.id).ok
@@ -107,12 +107,12 @@ async function ownSession(
   const denial = await reached(parts, server, signal, async () => {
     const connection = parts.upstreams.connectionTo(server, processCaller(of.agent))
     const { logging, resources, prompts } = (await connection.ready(signal)).capabilities
-    const keeps = logging !== undefined || resources?.subscribe === true
     const needed =
       told !== null ||
       resumes ||
       keepsTasks(parts, of.caller, server.id) ||
-      (keeps && may('resources/subscribe')) ||
+      (logging !== undefined && may('logging/setLevel')) ||
+      (resources?.subscribe === true && may('resources/subscribe')) ||
       // What changes of its lists it says in a session only.
       (prompts?.listChanged === true && may('prompts/list')) ||
       (resources?.listChanged === true && may('resources/list'))

@@ -84,7 +84,7 @@ const words: Record<CapabilityName, Words> = {
   },
   'logging/setLevel': {
     title: 'Log level',
-    says: 'The agent may say how much the server tells it of its log.',
+    says: 'The agent is told of the server’s log, and may say how much.',
     risk: 'low',
     riskSays: 'A talkative server says more of itself.',
   },
