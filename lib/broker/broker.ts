@@ -35,6 +35,7 @@ import { PolicyNotes } from './policy-notes.ts'
 import { RateLimits } from './rate-limits.ts'
 import { RegistryDoor } from './registry/door.ts'
 import { RegistryThread } from './registry/thread.ts'
+import { Replicas } from './replicas.ts'
 import { StopWatch } from './stop-watch.ts'
 import { TaskEnds } from './tasks/task-ends.ts'
 import type { Tracer } from './telemetry/request-telemetry.ts'
@@ -83,6 +84,7 @@ export class Broker {
   readonly #inFlight = new InFlight()
   readonly #waiting: WaitingCalls
   readonly #bodies: RequestBodies
+  readonly #replicas: Replicas
   readonly #stopWatch: StopWatch
   readonly #taskEnds: TaskEnds
   readonly conversations: Conversations
@@ -104,6 +106,7 @@ export class Broker {
     const { databaseUrl, brokerUrl, url: portalUrl } = config
     const instance = `${hostname()}:${config.port}`
 
+    this.#replicas = new Replicas({ ctx, instance, log })
     this.#stopWatch = new StopWatch({ inFlight: this.#inFlight, ctx, instance, log })
     this.#waiting = new WaitingCalls({ ctx, log })
     this.#bodies = new RequestBodies(limits)
@@ -261,7 +264,7 @@ export class Broker {
 
   async start(): Promise<void> {
     const { host, port } = this.#options.config
-    await Promise.all([this.keeper.start(), this.#audit.start()])
+    await Promise.all([this.keeper.start(), this.#audit.start(), this.#replicas.start()])
     this.#server.listen({ host, port })
     await once(this.#server, 'listening')
     this.discovery.start()
@@ -273,6 +276,7 @@ export class Broker {
    */
   async stop({ noticeMs = 0 }: { noticeMs?: number } = {}): Promise<void> {
     this.#draining = true
+    const left = this.#replicas.stop()
     await this.discovery.stop()
     await sleep(noticeMs)
     this.#waiting.stop()
@@ -287,7 +291,7 @@ export class Broker {
     await this.#unknownCallers.flush()
     await this.keeper.stop()
     await Promise.all([this.#stopWatch.settled(), this.#taskEnds.settled()])
-    await this.#health.stop()
+    await Promise.all([this.#health.stop(), left])
     await this.#audit.stop()
     await this.#upstreams.destroy()
     await this.#locks.stop()

@@ -16,6 +16,7 @@ import {
   settleHeldCall,
 } from './commands.ts'
 import { countWaitingCalls, getHeldCall, listHeldCalls } from './queries/held-calls.ts'
+import { beatProcess } from '#lib/registry/commands.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
 import { createHoldRuleInput } from './schema/held-calls.ts'
 
@@ -172,6 +173,9 @@ dbTest(
     await db.heldCall.update({ where: { id: heldCallId }, data: { settledAt: now } })
     const away = await hold()
     await db.heldCall.update({ where: { id: away.heldCallId }, data: { expiresAt: later(9000) } })
+    for (let at = 0; at <= 121; at += 1) {
+      await beatProcess(ctxFor(db, undefined, later(at)), { process: 'broker', instance: 'one' })
+    }
     expect(await endHeldCalls(ctxFor(db, undefined, later(100)))).toBe(0)
     expect(await endHeldCalls(ctxFor(db, undefined, later(121)))).toBe(1)
     expect(await getHeldCall(reader, away.heldCallId)).toMatchObject({ state: 'cancelled' })

@@ -24,7 +24,7 @@ import {
   rollUpTraffic,
   seedPriceBook,
 } from '#lib/metrics/commands.ts'
-import { runServerProbe, warnOfExpiry } from '#lib/registry/commands.ts'
+import { beatProcess, endProcessBeat, runServerProbe, warnOfExpiry } from '#lib/registry/commands.ts'
 import { removeUnusedPackages, runPackageFetch } from '#lib/registry/commands/package-fetch.ts'
 import { namedIssuer, provenClientToken } from '#lib/upstreams/commands.ts'
 import {
@@ -111,6 +111,14 @@ async function main(): Promise<void> {
   })
   registry.registerMetric(runsFollowed)
 
+  const living = { process: 'worker', instance } as const
+  const beats = every(1_000, {
+    what: 'saying that this worker lives',
+    log,
+    async work() {
+      await beatProcess(ctx(), living)
+    },
+  })
   const acknowledged = new Set<string>()
   const stops = every(1_000, { what: 'reading stop orders', log, work: obeyStops })
   const budgets = every(10_000, {
@@ -241,6 +249,7 @@ async function main(): Promise<void> {
       await queue.drain()
       await followers.stop()
       await Promise.all([
+        beats.stop(),
         stops.stop(),
         budgets.stop(),
         held.stop(),
@@ -255,6 +264,8 @@ async function main(): Promise<void> {
       mailer?.close()
       await Promise.all([listener.stop(), health.stop(), sender.close()])
       await locks.stop()
+      // Who notices that it is not there any more does without being told.
+      await endProcessBeat(ctx(), living).catch(() => {})
       await db.$disconnect()
     },
     abort: queue.abort,

@@ -10,6 +10,7 @@ export {
 export { putCredential, removeServerCredential, setServerCredential } from './commands/credentials.ts'
 export { registerServer, updateServer } from './commands/servers.ts'
 export { recordServerHealth } from './commands/health.ts'
+export { beatProcess, endProcessBeat } from './commands/process-beats.ts'
 export { forgetStdioProcesses, recordStdioProcess, setServerBoundary } from './commands/processes.ts'
 export { createTeam } from './commands/teams.ts'
 export { approveTools, classifyTool, rejectTool } from './commands/tools.ts'

@@ -6,6 +6,7 @@ export { agentFacets, catalogRows, listAgents, matchingAgentIds, searchAgents } 
 export { getCreationLog } from './queries/creation-log.ts'
 export { getPerson, listPeople, listServerApprovers, listTeams, personNames } from './queries/people.ts'
 export { listServerHealth } from './queries/health.ts'
+export { hasLivedSql } from './queries/process-beats.ts'
 export { getServerProcesses } from './queries/processes.ts'
 export { listServerHolders } from './queries/server-holders.ts'
 export { listRemovedTools } from './queries/removed-tools.ts'

@@ -3,6 +3,7 @@ import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
+import { hasLivedSql } from '#lib/registry/queries.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
 import { driverColumns } from '../rules/drivers.ts'
 import type { Driver } from '../rules/facts.ts'
@@ -33,7 +34,7 @@ export type HoldCallInput = {
 }
 export type HeldTicket = { heldCallId: string; state: HeldCallState; digest: string; createdAt: Date; expiresAt: Date }
 
-/** Nobody who waits has said so for this long: the caller will not come back. Longer than a restart and a retry take. */
+/** Nobody who waits has said so for this long, in which whoever looks for callers has lived: the caller will not come back. Longer than a restart and a retry take. */
 const awayMs = 120_000
 /** What was decided waits this long for its caller; the same call after that is asked about anew. */
 const unclaimedMs = 600_000
@@ -175,15 +176,18 @@ export async function cancelHeldCall(ctx: Ctx, input: { heldCallId: string; reas
   })
 }
 
-/** Ends every call whose time is over, whose caller stays away (also from what was decided), whose run has ended or about which nobody can decide because it is not sealed. Only processes of the platform. Returns how many. */
+/** Ends every call whose time is over, whose caller stays away while it could come back (also from what was decided), whose run has ended or about which nobody can decide because it is not sealed. Only processes of the platform. Returns how many. */
 export async function endHeldCalls(ctx: Ctx): Promise<number> {
   requireSystem(ctx)
   return await inTx(ctx, async (tx, ctx) => {
     const away = new Date(ctx.now.getTime() - awayMs)
+    // Who waits says so through a broker, or through a worker where Claude asks: while there is none, nobody could.
+    const asker = Prisma.sql`case h."source" when 'broker' then 'broker' else 'worker' end`
+    const isAway = Prisma.sql`(h."seenAt" < ${away} and ${hasLivedSql(asker, { from: away, now: ctx.now })})`
     const rows = await tx.$queryRaw<{ id: string; late: boolean; away: boolean; unsealed: boolean }[]>`
-      select h."id", h."expiresAt" <= ${ctx.now} as "late", h."seenAt" < ${away} as "away", h."hold" is null as "unsealed" from "HeldCall" h
+      select h."id", h."expiresAt" <= ${ctx.now} as "late", ${isAway} as "away", h."hold" is null as "unsealed" from "HeldCall" h
       left join "Run" r on r."id" = h."runId"
-      where h."state" = 'waiting' and (h."expiresAt" <= ${ctx.now} or h."seenAt" < ${away} or h."hold" is null
+      where h."state" = 'waiting' and (h."expiresAt" <= ${ctx.now} or ${isAway} or h."hold" is null
         or (h."runId" is not null and (r."state" is null or r."state" not in ('queued', 'running'))))
       order by h."id" limit 500 for update of h skip locked`
     for (const { id, late, away, unsealed } of rows) {
