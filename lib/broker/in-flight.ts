@@ -18,6 +18,13 @@ export class CallEnded extends Error {
   }
 }
 
+/** The server has had as long as it is given. */
+export function lateDenial({ serverId }: Pick<ToolCall, 'serverId'>, { limit, limitOf }: BindingLimit): Denial {
+  const message = `${serverId} did not answer within ${limit} ms${limitWords[limitOf]}.`
+  const facts = limitFacts('callDeadlineSeconds', { limit: limit / 1000, limitOf })
+  return { rule: 'upstream_deadline', message, facts }
+}
+
 /** A call that is being carried out: ended at its deadline, when its caller goes away, or by a rule. Call `end` when it is over. */
 export class Running {
   readonly call: ToolCall
@@ -81,11 +88,7 @@ export class Running {
   }
 
   readonly #late = (): void => {
-    const { serverId } = this.call
-    const { limit, limitOf } = this.#deadline
-    const message = `${serverId} did not answer within ${limit} ms${limitWords[limitOf]}.`
-    const facts = limitFacts('callDeadlineSeconds', { limit: limit / 1000, limitOf })
-    this.controller.abort(new CallEnded({ rule: 'upstream_deadline', message, facts }))
+    this.controller.abort(new CallEnded(lateDenial(this.call, this.#deadline)))
   }
 
   readonly #leave = (): void => this.controller.abort(new CallEnded(null))

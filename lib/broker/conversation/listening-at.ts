@@ -1,4 +1,5 @@
 import { mergedAddress, splitAddress } from '../merged-addresses.ts'
+import { deadlineOf } from '../limits.ts'
 import { mergedNotice } from '../merged-results.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
@@ -16,6 +17,8 @@ const begunMs = 3000
 export type ListenTo = {
   filter: Filter
   signal: AbortSignal
+  /** How long the server has to begin. */
+  beginMs: number
   room: Room
   /** Called with what the server will tell; not at all when it tells nothing. */
   begun: (honored: Filter) => void
@@ -28,12 +31,14 @@ export type ListenTo = {
  */
 export async function listenTo(
   connection: UpstreamConnection,
-  { filter, signal, room, begun, told }: ListenTo,
+  { filter, signal, beginMs, room, begun, told }: ListenTo,
 ): Promise<boolean> {
   const { era, capabilities } = await connection.ready(signal)
   // Since 2026-07-28 a log is told with what it is about, so whoever hears nothing else hears nothing here.
   if (era === 'modern')
-    return Object.keys(filter).length > 0 && (await listenModern(connection, { filter, signal, room, begun, told }))
+    return (
+      Object.keys(filter).length > 0 && (await listenModern(connection, { filter, signal, beginMs, room, begun, told }))
+    )
   const { prompts, resources, logging } = capabilities
   const honored: Filter = {}
   if (filter.promptsListChanged && prompts?.listChanged) honored.promptsListChanged = true
@@ -42,7 +47,7 @@ export async function listenTo(
   const uris = honored.resourceSubscriptions ?? []
   // Whoever has nothing to tell costs no session.
   if (Object.keys(honored).length === 0 && !logging) return false
-  return await listenInSession(connection, { uris, signal, room, begun: () => begun(honored), told })
+  return await listenInSession(connection, { uris, signal, beginMs, room, begun: () => begun(honored), told })
 }
 
 /** Begins to listen at the server, as far as it can tell something; resolves with what the agent will be told of. */
@@ -91,6 +96,7 @@ export async function listenAt(
     listenTo(parts.upstreams.connectionTo(server, processCaller(listener.agent)), {
       filter: wanted,
       signal,
+      beginMs: deadlineOf(parts.limits, { server, agent: listener.agent }).limit,
       room: parts.inFlight.atOnce.room(parts.limits.heldBytesMax),
       begun,
       told,

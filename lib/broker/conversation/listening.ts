@@ -7,6 +7,7 @@ import type { PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import { metaKey } from '../upstream/envelope.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
+import { inTime, untilBegun } from '../until-aborted.ts'
 import type { Room } from '../upstream/held-bytes.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
@@ -96,32 +97,38 @@ export async function listenModern(
   options: {
     filter: Filter
     signal: AbortSignal
+    /** How long the server has to say what it will tell. */
+    beginMs: number
     room: Room
     begun: (honored: Filter) => void
     told: (message: RpcMessage) => Promise<void>
   },
 ): Promise<boolean> {
-  const { filter, signal, room, begun, told } = options
+  const { filter, beginMs, room, begun, told } = options
   let honored: Filter | null = null
-  const reply = await connection.request({
-    method: 'subscriptions/listen',
-    params: { notifications: filter },
-    signal,
-    room,
-    lasting: true,
-    relay: {
-      async take(message) {
-        if (!message) return
-        if (message['method'] === 'notifications/subscriptions/acknowledged') {
-          honored = honoredOf(
-            filter,
-            (message['params'] as { notifications?: unknown } | null | undefined)?.notifications,
-          )
-          begun(honored)
-        } else await told(withoutSubscription(message))
+  const beginning = untilBegun(options.signal, notBegun(beginMs))
+  const reply = await connection
+    .request({
+      method: 'subscriptions/listen',
+      params: { notifications: filter },
+      signal: beginning.signal,
+      room,
+      lasting: true,
+      relay: {
+        async take(message) {
+          if (!message) return
+          if (message['method'] === 'notifications/subscriptions/acknowledged') {
+            beginning.begun()
+            honored = honoredOf(
+              filter,
+              (message['params'] as { notifications?: unknown } | null | undefined)?.notifications,
+            )
+            begun(honored)
+          } else await told(withoutSubscription(message))
+        },
       },
-    },
-  })
+    })
+    .finally(beginning.begun)
   if (reply.ok) return honored !== null && Object.keys(honored).length > 0
   if (reply.error.code === methodNotFound) return false
   throw new UpstreamFailure('refused', `it does not let itself be listened to now (${reply.error.code})`)
@@ -133,29 +140,32 @@ export async function listenInSession(
   options: {
     uris: readonly string[]
     signal: AbortSignal
+    /** How long the server has for each step until it tells something. */
+    beginMs: number
     room: Room
     begun: () => void
     told: (message: RpcMessage) => Promise<void>
   },
 ): Promise<boolean> {
-  const { uris, signal, room, begun, told } = options
-  const session = await connection.openSession({}, signal)
+  const { uris, signal: given, room, begun, told } = options
+  const late = notBegun(options.beginMs)
+  const session = await inTime(given, late, (signal) => connection.openSession({}, signal))
   if (!session) {
     if (connection.isSessionless) return false
     throw new UpstreamFailure('refused', 'it begins no session now')
   }
   try {
     const relay = { take: (message: RpcMessage | null) => (message ? told(message) : undefined) }
-    const { status, read } = await connection.openStream(session, { lastEventId: null, relay, room, signal })
+    const { status, read } = await inTime(given, late, (signal) =>
+      connection.openStream(session, { lastEventId: null, relay, room, signal }),
+    )
     if (status === 405) return false
     if (!read) throw new UpstreamFailure('refused', `it gives no stream now (${status})`)
     for (const [index, uri] of uris.entries()) {
-      await connection.request({
-        method: 'resources/subscribe',
-        params: { uri },
-        signal,
-        own: { session, id: index + 1, cuts: false },
-      })
+      const own = { session, id: index + 1, cuts: false }
+      await inTime(given, late, (signal) =>
+        connection.request({ method: 'resources/subscribe', params: { uri }, signal, own }),
+      )
     }
     begun()
     await read()
@@ -163,6 +173,10 @@ export async function listenInSession(
   } finally {
     connection.endSession(session, AbortSignal.timeout(2000)).catch(() => {})
   }
+}
+
+function notBegun(ms: number): { ms: number; late: () => UpstreamFailure } {
+  return { ms, late: () => new UpstreamFailure('unreachable', `it did not begin within ${ms} ms`) }
 }
 
 function withoutSubscription(message: RpcMessage): RpcMessage {

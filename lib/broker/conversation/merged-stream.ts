@@ -1,5 +1,6 @@
 import type { AgentSession } from '../endpoint/sessions.ts'
 import { streamDenial } from '../denials.ts'
+import { deadlineOf } from '../limits.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
 import { pause } from '../until-aborted.ts'
 import { processCaller } from '../upstream/pool.ts'
@@ -101,6 +102,7 @@ async function keepListening(
         const tells = await listenTo(parts.upstreams.connectionTo(server, processCaller(agent)), {
           ...options,
           begun,
+          beginMs: deadlineOf(parts.limits, { server, agent }).limit,
           room,
         })
         if (!tells) return options.begun()

@@ -1,4 +1,7 @@
 import type { Denial } from '#lib/guardrails/schema.ts'
+import { CallEnded } from '../in-flight.ts'
+import { CredentialFailure } from '../upstream/credential.ts'
+import { UpstreamFailure } from '../upstream/failure.ts'
 import { asksAtOnceMax } from './asks.ts'
 
 /** A server asked for something that its agent may not be asked for: the call ends with this rule. */
@@ -37,4 +40,12 @@ export function asksOther(serverId: string, method: string): Denial {
 export function takesNone(serverId: string): Denial {
   const message = `${serverId} asks for something, and the agent accepts no event stream to be asked over.`
   return { rule: 'method_not_brokered', message }
+}
+
+/** Why the stream at the server could not be opened now; null when that is none of the server's. */
+export function unopened(serverId: string, error: unknown): Denial | null {
+  if (error instanceof CallEnded) return error.denial
+  if (!(error instanceof UpstreamFailure)) return null
+  const rule = error instanceof CredentialFailure ? error.rule : 'upstream_unavailable'
+  return { rule, message: `The server ${serverId} opens no stream now: ${error.message}.` }
 }

@@ -2,10 +2,10 @@ import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import { bindingLimit } from '#lib/guardrails/rules/own-limits.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
 import { streamDenial } from '../denials.ts'
-import { CallEnded } from '../in-flight.ts'
-import { limitsFor } from '../limits.ts'
+import { CallEnded, lateDenial } from '../in-flight.ts'
+import { deadlineOf, limitsFor } from '../limits.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
-import { pause } from '../until-aborted.ts'
+import { pause, untilBegun } from '../until-aborted.ts'
 import { processCaller } from '../upstream/pool.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { EventMark, RpcMessage } from '../upstream/http.ts'
@@ -24,7 +24,7 @@ import { listenForMerged } from './merged-stream.ts'
 import { endOfRest } from './rest-of-call.ts'
 import { serversOf } from './servers-of.ts'
 import { change, refusedStream, tooMany } from './subscriptions.ts'
-import { askedTooMuch } from './refusal.ts'
+import { askedTooMuch, unopened } from './refusal.ts'
 import { ToldStream } from './told-stream.ts'
 
 const busyTries = 5
@@ -88,8 +88,14 @@ async function listenFirst(
   const { session, server, lasting, call } = about
   const told = new ToldStream(parts, listener, server)
   const opening = listen(parts, listener, { ...about, told })
-  const answer = await session.openingStream(opening, openingMs)
-  if (!answer) void told.open({ resumes: call, end: lasting.end })
+  const answer = await session.openingStream(opening, openingMs).catch((error: unknown) => {
+    // Its agent has left, or is told already why it ended.
+    if (lasting.signal.aborted) return null
+    const denial = unopened(server.id, error)
+    if (!denial) throw error
+    return refusedStream(parts, listener, { status: denial.rule === 'upstream_deadline' ? 504 : 503, id: null, denial })
+  })
+  if (!answer && !lasting.signal.aborted) void told.open({ resumes: call, end: lasting.end })
   return answer
 }
 
@@ -126,7 +132,7 @@ function listenForSession(
   let telling: AbortController | null = null
   let next: AbortController | null = null
   const begin = (): void => {
-    // What has not begun yet never will: a server may take as long as it likes to say that it has.
+    // What has not begun yet is not waited for.
     next?.abort()
     const current = (next = new AbortController())
     const signal = AbortSignal.any([lasting.signal, current.signal])
@@ -144,6 +150,7 @@ function listenForSession(
     listenModern(connection, {
       filter: mayHear(parts, { caller: listener.caller, serverId: server.id }, everything(session.watched)).filter,
       signal,
+      beginMs: deadlineOf(parts.limits, { server, agent: listener.agent }).limit,
       room: parts.inFlight.atOnce.room(parts.limits.heldBytesMax),
       begun,
       told,
@@ -212,13 +219,18 @@ async function continueSession(
     if (told) await lasting.stream.send(told, marked)
   }
   let reading = false
+  const late = deadlineOf(parts.limits, { server, agent })
+  const { signal, begun } = untilBegun(lasting.signal, {
+    ms: late.limit,
+    late: () => new CallEnded(lateDenial({ serverId: server.id }, late)),
+  })
   try {
     for (let attempt = 1; ; attempt += 1) {
       const { status, read } = await connection.openStream(session.upstream!, {
         lastEventId: eventId,
         relay: { take },
         room: parts.inFlight.atOnce.room(parts.limits.heldBytesMax),
-        signal: lasting.signal,
+        signal,
         limits: limitsFor(parts.limits, { server, agent }),
       })
       if (read) {
@@ -232,7 +244,7 @@ async function continueSession(
       // The server's side of the stream before this one is not closed yet.
       if (status === 409 && attempt < (call ? restTries : busyTries)) {
         if (call && attempt === 1) await parts.conversations.heldStreams.letGo(session, call)
-        await pause(busyMs, lasting.signal)
+        await pause(busyMs, signal)
       } else if (status === 405 && eventId === null) return null
       else
         return errorAnswer(status === 409 ? 409 : 502, null, {
@@ -241,6 +253,7 @@ async function continueSession(
         })
     }
   } finally {
+    begun()
     if (!reading) running?.end()
   }
 }

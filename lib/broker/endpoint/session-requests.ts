@@ -103,7 +103,7 @@ async function ownSession(
   // For whom nothing is kept there, the server is not even greeted.
   if (!maySay && !resumes) return ok(null)
   let session: UpstreamSession | null = null
-  const signal = AbortSignal.any([of.gone, AbortSignal.timeout(beginMs)])
+  const signal = AbortSignal.any([of.gone, AbortSignal.timeout(Math.min(beginMs, parts.limits.callDeadlineMs))])
   const denial = await reached(parts, server, signal, async () => {
     const connection = parts.upstreams.connectionTo(server, processCaller(of.agent))
     const { logging, resources, prompts } = (await connection.ready(signal)).capabilities
@@ -202,7 +202,7 @@ export async function passOn(
   try {
     const part = known.part ?? (of.serverId === null ? await serverSessions.find(session, server) : session)
     if (!part?.upstream) return accepted
-    const signal = AbortSignal.timeout(tellMs)
+    const signal = AbortSignal.timeout(Math.min(tellMs, parts.limits.callDeadlineMs))
     const status = await parts.upstreams
       .connectionTo(server, processCaller(of.agent))
       .tell(message, { session: part.upstream, signal })
@@ -247,7 +247,7 @@ async function endUpstream(
   { server, session }: { server: BrokeredServer; session: UpstreamSession },
 ): Promise<number> {
   const connection = parts.upstreams.connectionTo(server, processCaller(agent))
-  return await connection.endSession(session, AbortSignal.timeout(tellMs))
+  return await connection.endSession(session, AbortSignal.timeout(Math.min(tellMs, parts.limits.callDeadlineMs)))
 }
 
 function ownerOf(parts: PipelineParts, { caller, serverId }: Pick<Of, 'caller' | 'serverId'>): SessionOwner {

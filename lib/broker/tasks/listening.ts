@@ -7,6 +7,8 @@ import { guardMessage } from '../guards.ts'
 import { limitsFor } from '../limits.ts'
 import { mergedResult } from '../merged-results.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
+import { untilBegun } from '../until-aborted.ts'
+import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import { processCaller } from '../upstream/pool.ts'
 import type { BrokeredServer } from '../view/view.ts'
@@ -92,13 +94,15 @@ async function listenAtServer(
     honored ??= ids.map((id) => tasks.get(String(id))?.id).filter((id) => id !== undefined)
     resolve(honored)
   }
-  const late = setTimeout(() => begin([]), begunMs)
-  const { signal } = lasting
+  const beginning = untilBegun(lasting.signal, {
+    ms: begunMs,
+    late: () => new UpstreamFailure('unreachable', `it did not begin within ${begunMs} ms`),
+  })
   const listening = connection.request({
     method: 'subscriptions/listen',
     params: { notifications: { taskIds: [...tasks.keys()] } },
     envelope: { capabilities: withTasks(null) },
-    signal,
+    signal: beginning.signal,
     room: parts.inFlight.atOnce.room(parts.limits.heldBytesMax),
     lasting: true,
     limits: limitsFor(parts.limits, { server, agent: listener.agent }),
@@ -106,6 +110,7 @@ async function listenAtServer(
       async take(message) {
         const params = (message?.['params'] ?? {}) as Record<string, unknown>
         if (message?.['method'] === 'notifications/subscriptions/acknowledged') {
+          beginning.begun()
           begin((params['notifications'] as { taskIds?: unknown[] } | undefined)?.taskIds ?? [])
         }
         const task = message?.['method'] === method ? tasks.get(String(params['taskId'])) : undefined
@@ -115,14 +120,13 @@ async function listenAtServer(
     },
   })
   const over = (): void => {
+    beginning.begun()
     begin([])
     // A server that tells of no tasks ends nothing else that the agent is told of.
     if (honored?.length) lasting.end(null)
   }
   listening.then(over, over)
-  const ids = await begun
-  clearTimeout(late)
-  return ids
+  return await begun
 }
 
 /** A server of 2025-11-25 lets nobody listen for that, so this replica looks. False: the agent has as many that are looked at as it may. */
