@@ -23,8 +23,11 @@ export async function greetFirst(
   const now = parts.now()
   const may = (tool: string) => decide({ caller, serverId: server.id, tool, isMethod: true }, parts.view, now).ok
   if (!offeredFor.some(may)) return null
-  return await reached(parts, server, AbortSignal.any([gone, AbortSignal.timeout(Math.min(greetMs, parts.limits.callDeadlineMs))]), (signal) =>
-    parts.upstreams.connectionTo(server, null).ready(signal),
+  return await reached(
+    parts,
+    server,
+    AbortSignal.any([gone, AbortSignal.timeout(Math.min(greetMs, parts.limits.callDeadlineMs))]),
+    (signal) => parts.upstreams.connectionTo(server, null).ready(signal),
   )
 }
 
