@@ -10,8 +10,11 @@ import { encryptionKey, makeAgent, portalUrl, secretBox } from '#lib/dev/test/br
 import { agentSession, lastEvent, until } from '#lib/dev/test/broker-world.ts'
 import { type Child, startChild } from '#lib/dev/test/child.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
+import { getServerProcesses } from '#lib/registry/queries.ts'
 import { installStdioServer, makeStdioServer, stdioKey } from '#lib/dev/test/stdio-servers.ts'
+import { everyRow, secretsFound } from './testing/canary-watch.ts'
 import { startBroker, type TestBroker } from './testing/start-broker.ts'
 import type { StdioAccess } from './upstream/stdio.ts'
 
@@ -24,6 +27,7 @@ type World = {
 }
 
 const secret = `canary-${randomBytes(8).toString('hex')}`
+const confessed = `canary/${randomBytes(9).toString('base64')}"q ~`
 const servers = ['modern-program', 'legacy-program', 'divided', 'wild', 'unreviewed'] as const
 /** It never offers a tool. */
 const broken = 'broken'
@@ -36,12 +40,12 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   await makeStdioServer(db, { id: 'modern-program', args: ['steady.ts', 'modern'], env: ['STEADY_TOKEN'] })
   await makeStdioServer(db, { id: 'legacy-program', args: ['steady.ts', 'legacy'] })
   await makeStdioServer(db, { id: 'divided', args: ['steady.ts', 'modern'], boundary: 'team' })
-  await makeStdioServer(db, { id: 'wild', args: ['wild.ts'] })
+  await makeStdioServer(db, { id: 'wild', args: ['wild.ts'], env: ['WILD_TOKEN'] })
   await makeStdioServer(db, { id: 'unreviewed', args: ['steady.ts', 'modern'], demo: false })
-  const ciphertext = await secretBox.seal(secret, sealContexts.upstreamCredential('modern-program'))
-  await db.upstreamCredential.create({
-    data: { serverId: 'modern-program', kind: 'bearer', ciphertext, keyId: keyIdOf(ciphertext) },
-  })
+  for (const [serverId, value] of Object.entries({ 'modern-program': secret, wild: confessed })) {
+    const ciphertext = await secretBox.seal(value, sealContexts.upstreamCredential(serverId))
+    await db.upstreamCredential.create({ data: { serverId, kind: 'bearer', ciphertext, keyId: keyIdOf(ciphertext) } })
+  }
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const startSandbox = async (): Promise<Child> =>
@@ -114,6 +118,32 @@ describe('servers over stdio behind the broker', { timeout: 90_000 }, () => {
     expect(written.filter(({ text }) => text.includes(secret))).toEqual([])
     expect(world.sandbox().output()).not.toContain(secret)
     expect(await environmentsWith(secret, world.home)).toEqual([])
+  })
+
+  test('a credential that its program says in any form is in no answer, row, view or log', async ({ db, world }) => {
+    const agent = await makeAgent(db)
+    await makeGrant(db, { agentId: agent.agentId, serverId: 'wild' })
+    const client = await agentSession(db, world, { agent, serverId: 'wild' })
+    const forms = ['plain', 'json', 'url', 'base64', 'base64url', 'hex', 'basic']
+    const confess = async (what: string, detail = '') =>
+      JSON.stringify(await client.callTool({ name: 'do', arguments: { what, detail } }))
+    const reader = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+    const answers: string[] = []
+    const views: string[] = []
+    for (const form of forms) answers.push(await confess('confess', form))
+    for (const answer of answers) expect(answer).toContain('[redacted]')
+    // Its last words are kept until it is started again.
+    await until(async () => {
+      answers.push(await confess('crash-loudly'))
+      const view = JSON.stringify(await getServerProcesses(reader, 'wild'))
+      views.push(view)
+      const isWhole = view.includes('giving up, token [redacted]') && view.split('[redacted]').length > forms.length
+      if (!isWhole) for (const form of forms) answers.push(await confess('confess', form))
+      return isWhole
+    }, 60_000)
+    await client.close()
+    const places = { answers, rows: await everyRow(db), views, log: [world.sandbox().output()] }
+    expect(secretsFound(places, { confessed })).toEqual([])
   })
 
   test('tools of a server that nobody has reviewed are quarantined, as those of any server', async ({ db }) => {

@@ -10,7 +10,8 @@ const encodedLengthMin = 6
  * and in base64 at each of the three places of a triple. It is made once per credential; a text without any of them is returned as it is.
  */
 export function createRedact(secrets: readonly string[]): Redact {
-  const forms = [...new Set(secrets.filter(Boolean).flatMap(formsOf))].toSorted((a, b) => b.length - a.length)
+  const forms = secretForms(secrets)
+  if (forms.length === 0) return redactNothing
   return (text) => {
     const plain = text.includes('\\u00') ? unescaped(text) : text
     let found = false
@@ -25,6 +26,11 @@ export function createRedact(secrets: readonly string[]): Redact {
 }
 
 export const redactNothing: Redact = (text) => text
+
+/** Every form in which a text may hold one of the secrets; the longest first, because one may be part of another. */
+export function secretForms(secrets: readonly string[]): string[] {
+  return [...new Set(secrets.filter(Boolean).flatMap(formsOf))].toSorted((a, b) => b.length - a.length)
+}
 
 function formsOf(secret: string): string[] {
   const quoted = JSON.stringify(secret).slice(1, -1)

@@ -98,14 +98,23 @@ export function secretsFound(
       quoted(secret),
       quoted(quoted(secret)),
       encodeURIComponent(secret),
-      Buffer.from(secret).toString('base64').replace(/=+$/, '').slice(0, -4),
+      ...(['base64', 'base64url'] as const).flatMap((encoding) =>
+        [0, 1, 2].map((before) => within(secret, encoding, before)),
+      ),
       Buffer.from(secret).toString('hex'),
+      Buffer.from(secret).toString('hex').toUpperCase(),
     ]
     const isIn = (text: string) => forms.some((form) => text.includes(form) || text.includes(quoted(form)))
     return Object.entries(places).flatMap(([place, texts]) =>
       texts.filter(isIn).map((text) => ({ place, secret: name, text: text.slice(0, 2000) })),
     )
   })
+}
+
+/** What an encoding shows of a secret alone, after so many bytes of something else. */
+function within(secret: string, encoding: 'base64' | 'base64url', before: number): string {
+  const encoded = Buffer.from(`${'x'.repeat(before)}${secret}`).toString(encoding)
+  return encoded.replace(/=+$/, '').slice(4, -4)
 }
 
 /** Libraries write there. Returns what ends it. */

@@ -7,7 +7,7 @@ import { LineSplitter } from './lines.ts'
 import { type Message, StdioFailure } from './messages.ts'
 import { Multiplexer } from './multiplexer.ts'
 import { type Opening, openServer } from './opening.ts'
-import { redactor, StreamRedactor } from './redaction.ts'
+import { redactor, shownRedactor, StreamRedactor } from './redaction.ts'
 import type { SpoolSpace } from './spool.ts'
 import { StderrTail } from './stderr-tail.ts'
 
@@ -44,6 +44,7 @@ export class Program {
   opening: Opening | null = null
   readonly #options: Options
   readonly #redact: (text: string) => string
+  readonly #redactShown: (text: string) => string
   readonly #end = Promise.withResolvers<string>()
   #exec: Exec | null = null
   #why: string | null = null
@@ -55,8 +56,10 @@ export class Program {
 
   constructor(options: Options) {
     this.#options = options
-    this.#redact = redactor(options.spec.environment)
-    this.stderr = new StderrTail(this.#redact)
+    const { environment } = options.spec
+    this.#redact = redactor(environment)
+    this.#redactShown = shownRedactor(environment)
+    this.stderr = new StderrTail(this.#redactShown)
     this.ended = this.#end.promise
     this.backlog = new Backlog(options.limits, (held) => this.#exec?.holdOutput(held))
     this.multiplexer = new Multiplexer({
@@ -66,7 +69,7 @@ export class Program {
       onLost: ({ bytes }) => void this.kill(`it wrote a line of ${bytes} bytes that belongs to no request`),
       streams: {
         bytesMax: options.limits.streamBytesMax,
-        redactor: () => new StreamRedactor(options.spec.environment),
+        redactor: () => new StreamRedactor(environment),
         spool: () => options.spools.open(options.limits.streamBytesMax),
         stallMs: options.limits.stallMs,
       },
@@ -93,7 +96,7 @@ export class Program {
       this.opening = await Promise.race([opening, failed])
       return this.opening
     } catch (error) {
-      const why = error instanceof Error ? this.#redact(error.message) : 'it could not be started'
+      const why = error instanceof Error ? this.#redactShown(error.message) : 'it could not be started'
       await this.kill(why)
       throw new StdioFailure('process_unavailable', await this.ended)
     }
@@ -153,7 +156,7 @@ export class Program {
       },
     })
     this.#exec = exec
-    void exec.exited.then((exit) => this.kill(this.#redact(wordsFor(exit))))
+    void exec.exited.then((exit) => this.kill(this.#redactShown(wordsFor(exit))))
   }
 
   /** What it does not read waits here. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { redactor, StreamRedactor } from './redaction.ts'
+import { redactor, shownRedactor, StreamRedactor } from './redaction.ts'
 import { StderrTail } from './stderr-tail.ts'
 
 const secret = 'pass"word\\1234'
@@ -9,6 +9,43 @@ test('a value is masked as it is and as JSON writes it, the longest first; short
   expect(redact(`a ${secret} b ${JSON.stringify(secret)} c ${secret}-and-more turned on`)).toBe(
     'a [redacted] b "[redacted]" c [redacted] turned on',
   )
+})
+
+const key = 'k/+~ey "with" 1?>'
+const bytes = Buffer.from(key)
+const forms = {
+  base64: bytes.toString('base64'),
+  base64url: bytes.toString('base64url'),
+  'basic credentials': Buffer.from(`user:${key}`).toString('base64'),
+  'within longer base64': Buffer.from(`x${key}!`).toString('base64'),
+  hexadecimal: bytes.toString('hex'),
+  'upper hexadecimal': bytes.toString('hex').toUpperCase(),
+  'an address': encodeURIComponent(key),
+  'a form': new URLSearchParams({ key }).toString().slice(4),
+  'JSON in JSON': JSON.stringify(JSON.stringify(key)),
+}
+
+test.for(Object.entries(forms))('a value is masked as %s, whole and in parts', ([, form]) => {
+  const text = `it is ${form} and no more`
+  const masked = redactor({ KEY: key })(text)
+  const stream = new StreamRedactor({ KEY: key })
+  const parts = Array.from(Buffer.from(text), (byte) => stream.push(Buffer.of(byte)))
+  expect(Buffer.concat([...parts, stream.end()]).toString()).toBe(masked)
+  // At its ends base64 shares a character with what stands around it.
+  expect(masked).toMatch(/^it is \W*(?:[\w+/=-]{0,8})\[redacted\][\w=!+/-]{0,4}\W* and no more$/)
+})
+
+test('of a name with a password, and of an address with one, the password alone is masked, too', () => {
+  const masked = redactor({ BASIC: 'ada:open-sesame', DSN: 'postgres://ada:s%40fe-word@db/x' })
+  expect(masked('open-sesame, s@fe-word, s%40fe-word, ada')).toBe('[redacted], [redacted], [redacted], ada')
+})
+
+test('a short value is masked where it stands as a word in what is shown, and in no message', () => {
+  const environment = { PIN: '1234', MODE: 'on' }
+  expect(shownRedactor(environment)('pin 1234, not 12345: turned on at once')).toBe(
+    'pin [redacted], not 12345: turned [redacted] at once',
+  )
+  expect(redactor(environment)('{"id":1234}')).toBe('{"id":1234}')
 })
 
 test('of a standard error the last lines are kept, bounded and masked, also where chunks divide a secret', () => {

@@ -1,19 +1,45 @@
-/** Shorter values are words, not secrets; masking them would only make texts unreadable. */
-const secretLengthMin = 6
+import { createRedact, secretForms } from '#lib/core/redaction.ts'
+
+type Environment = Readonly<Record<string, string>>
+
+/** A shorter value is taken out of what people read only: in a message it could be any word or number of the protocol. */
+const messageLengthMin = 6
 const mask = Buffer.from('[redacted]')
 
-/** Masks the values of a process's variables wherever they turn up, as they are and as JSON writes them. */
-export function redactor(environment: Readonly<Record<string, string>>): (text: string) => string {
-  const ordered = formsOf(environment)
-  return (text) =>
-    ordered.reduce((masked, form) => (masked.includes(form) ? masked.replaceAll(form, '[redacted]') : masked), text)
+/** Masks the values of a process's variables in its messages, in every form a text may have them in. */
+export function redactor(environment: Environment): (text: string) => string {
+  return createRedact(secretsOf(environment))
 }
 
-/** The longest first: one value may be part of another. */
-function formsOf(environment: Readonly<Record<string, string>>): string[] {
-  const secrets = Object.values(environment).filter((value) => value.length >= secretLengthMin)
-  const forms = new Set(secrets.flatMap((value) => [value, JSON.stringify(value).slice(1, -1)]))
-  return [...forms].toSorted((a, b) => b.length - a.length)
+/** The same for what is shown of a process: short values are masked, too, where they stand as a word. */
+export function shownRedactor(environment: Environment): (text: string) => string {
+  const redact = redactor(environment)
+  const short = Object.values(environment)
+    .filter((value) => value !== '' && value.length < messageLengthMin)
+    .toSorted((a, b) => b.length - a.length)
+  if (short.length === 0) return redact
+  const words = new RegExp(String.raw`(?<![\p{L}\p{N}])(?:${short.map(RegExp.escape).join('|')})(?![\p{L}\p{N}])`, 'gu')
+  return (text) => redact(text).replaceAll(words, String(mask))
+}
+
+function secretsOf(environment: Environment): string[] {
+  return Object.values(environment)
+    .flatMap((value) => [value, passwordIn(value)])
+    .filter((secret) => secret.length >= messageLengthMin)
+}
+
+/** The password of `user:password` and of an address that holds one; empty: there is none. */
+function passwordIn(value: string): string {
+  if (value.includes('://')) return decoded(URL.parse(value)?.password ?? '')
+  return /^[^:\s]+:(\S.*)$/.exec(value)?.[1] ?? ''
+}
+
+function decoded(password: string): string {
+  try {
+    return decodeURIComponent(password)
+  } catch {
+    return password
+  }
 }
 
 /** The same of bytes that come in parts: it holds back as much as the longest value needs, so that none is cut in two unseen. */
@@ -21,8 +47,8 @@ export class StreamRedactor {
   readonly #forms: readonly Buffer[]
   #held: Buffer = Buffer.alloc(0)
 
-  constructor(environment: Readonly<Record<string, string>>) {
-    this.#forms = formsOf(environment).map((form) => Buffer.from(form))
+  constructor(environment: Environment) {
+    this.#forms = secretForms(secretsOf(environment)).map((form) => Buffer.from(form))
   }
 
   /** What may leave after these bytes. */
@@ -40,8 +66,9 @@ export class StreamRedactor {
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes])
     const until = Math.max(0, all.length - kept)
     const out: Buffer[] = []
+    const places = this.#forms.map((form) => all.indexOf(form))
     let from = 0
-    for (let next = this.#next(all, from); next && next.at < until; next = this.#next(all, from)) {
+    for (let next = this.#next(all, from, places); next && next.at < until; next = this.#next(all, from, places)) {
       out.push(all.subarray(from, next.at), mask)
       from = next.at + next.length
     }
@@ -51,11 +78,12 @@ export class StreamRedactor {
     return out.length === 1 ? out[0]! : Buffer.concat(out)
   }
 
-  /** The first value from there on; of two that begin together the longer one. */
-  #next(all: Buffer, from: number): { at: number; length: number } | null {
+  /** The first value from there on; of two that begin together the longer one. `places`: where each was seen last, so that no part is searched twice. */
+  #next(all: Buffer, from: number, places: number[]): { at: number; length: number } | null {
     let first: { at: number; length: number } | null = null
-    for (const form of this.#forms) {
-      const at = all.indexOf(form, from)
+    for (const [index, form] of this.#forms.entries()) {
+      let at = places[index]!
+      if (at !== -1 && at < from) places[index] = at = all.indexOf(form, from)
       if (at !== -1 && (first === null || at < first.at)) first = { at, length: form.length }
     }
     return first

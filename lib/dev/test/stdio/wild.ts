@@ -18,6 +18,12 @@ const deeds: Record<string, (detail: string) => Promise<string> | string> = {
     console.error(`giving up, token ${process.env['WILD_TOKEN']}`)
     process.abort()
   },
+  // Its credential in the form that is asked for, everywhere a program can say something.
+  confess: (form) => {
+    const said = `the credential is ${confession(form)}`
+    console.error(said)
+    return said
+  },
   // Nothing is answered any more, not even a ping.
   hang: () => {
     while (true) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000)
@@ -93,6 +99,15 @@ else {
     )
     return server
   })
+}
+
+function confession(form: string): string {
+  const secret = process.env['WILD_TOKEN'] ?? ''
+  const bytes = Buffer.from(secret)
+  if (form === 'basic') return Buffer.from(`user:${secret}`).toString('base64')
+  if (form === 'url') return encodeURIComponent(secret)
+  if (form === 'json') return JSON.stringify(secret)
+  return form === 'base64' || form === 'base64url' || form === 'hex' ? bytes.toString(form) : secret
 }
 
 function write(text: string): Promise<void> {
