@@ -63,7 +63,9 @@ export async function readPresented(
   }
   const keys = await ownKeys(ctx)
   const verified = await verifyAccessToken({ token, issuer: issuer.issuer, keyFor: (kid) => keys.get(kid), now })
-  return verified.ok ? ok({ kind: 'access_token', token: verified.value }) : verified
+  if (verified.ok) return ok({ kind: 'access_token', token: verified.value })
+  const { rule, message } = verified.error
+  return err({ rule, message })
 }
 
 /**

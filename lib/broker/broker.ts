@@ -11,6 +11,7 @@ import { createKeyring, type Keyring } from '#lib/keys/commands.ts'
 import { noteUnregistered } from '#lib/registry/commands.ts'
 import type { Log } from '#lib/log/log.ts'
 import { GroupCommit } from './audit/group-commit.ts'
+import type { AuditRow } from './audit/records.ts'
 import { RefusedCallers } from './audit/refused-callers.ts'
 import { RefusedCalls } from './audit/refused-calls.ts'
 import { StrangerLog } from './audit/strangers.ts'
@@ -134,12 +135,10 @@ export class Broker {
       auditWaiting: () => this.#audit.waiting,
     })
     this.#audit = new GroupCommit({ databaseUrl, log, limits, onBatch: (rows) => metrics.batch(rows) })
-    this.#strangers = new StrangerLog({
-      append: (row) => void this.#audit.append(row, { happened: false }).catch(() => {}),
-      now,
-    })
-    this.#refusedCallers = new RefusedCallers({ append: (row) => this.#audit.append(row, { happened: false }), now })
-    this.#refusedCalls = new RefusedCalls({ append: (row) => this.#audit.append(row, { happened: false }) })
+    const append = (row: AuditRow) => this.#audit.append(row, { happened: false })
+    this.#strangers = new StrangerLog({ append, now })
+    this.#refusedCallers = new RefusedCallers({ append, now })
+    this.#refusedCalls = new RefusedCalls({ append })
     this.#unknownCallers = new UnknownCallers({
       write: (sightings) => noteUnregistered(ctx(), sightings),
       portalUrl,

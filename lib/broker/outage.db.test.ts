@@ -66,8 +66,10 @@ test('without its database the broker refuses, reaches no server, and recovers b
   await world.proxy.cut()
   await until(async () => (await call(world, token, 'look')).status === 503)
   const before = world.upstream.calls.length
-  const refused = await call(world, token, 'change')
-  expect(refused).toMatchObject({ status: 503, rule: 'audit_unavailable' })
+  // Whoever is refused is told why when it is on record, also who shows no token that counts.
+  for (const shown of [token, 'not-a-jwt', '']) {
+    expect(await call(world, shown, 'change')).toMatchObject({ status: 503, rule: 'audit_unavailable' })
+  }
   expect((await fetch(`${world.broker.url}/readyz`)).status).toBe(503)
   expect((await fetch(`${world.broker.url}/healthz`)).status).toBe(200)
   // Later the registry is too old as well, and then nobody is even looked up.
@@ -75,6 +77,7 @@ test('without its database the broker refuses, reaches no server, and recovers b
   expect(world.upstream.calls.length).toBe(before)
   await world.proxy.restore()
   await until(async () => (await call(world, token, 'change')).status === 200)
+  expect(await call(world, 'not-a-jwt', 'change')).toMatchObject({ status: 401, rule: 'token_invalid' })
   expect((await fetch(`${world.broker.url}/readyz`)).status).toBe(200)
   // What it missed, not everything.
   const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()

@@ -45,6 +45,8 @@ export type TokenFault = {
     | 'token_revoked'
     | 'token_binding'
   message: string
+  /** Whose token it is all the same: left out unless its signature is ours and its claims are an agent's. */
+  holder?: AccessToken
 }
 
 /**
@@ -57,11 +59,13 @@ export async function verifyAccessToken(options: {
   keyFor: (kid: string) => KeyObject | undefined
   now: Date
 }): Promise<Result<AccessToken, TokenFault>> {
+  let kid = ''
   try {
-    const { payload, protectedHeader } = await jwtVerify(
+    const { payload } = await jwtVerify(
       options.token,
       (header) => {
-        const key = options.keyFor(header.kid ?? '')
+        kid = header.kid ?? ''
+        const key = options.keyFor(kid)
         if (!key) throw new errors.JWKSNoMatchingKey()
         return key
       },
@@ -74,11 +78,21 @@ export async function verifyAccessToken(options: {
         currentDate: options.now,
       },
     )
-    const read = readClaims(payload, protectedHeader.kid ?? '')
+    const read = readClaims(payload, kid)
     return read ? ok(read) : fault('token_invalid', 'The token lacks the claims of an agent token.')
   } catch (error) {
-    return err(faultOf(error))
+    const found = faultOf(error)
+    const holder = holderOf(error, kid)
+    return err(holder ? { ...found, holder } : found)
   }
+}
+
+/** Claims are looked at only after the signature: of a token that is refused for when or by whom it was made it is known whose it is. */
+function holderOf(error: unknown, kid: string): AccessToken | null {
+  const isLate = error instanceof errors.JWTExpired
+  const isEarly = error instanceof errors.JWTClaimValidationFailed && ['iss', 'nbf'].includes(error.claim)
+  if (!isLate && !isEarly) return null
+  return readClaims(error.payload, kid)
 }
 
 /** Whether the token was issued for the whole broker or for this one of its servers (RFC 8707). */

@@ -10,6 +10,7 @@ import { stepOf } from '#lib/guardrails/rules/steps.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { ExplainedFacts } from '#lib/guardrails/schema/explanation.ts'
 import { judgedDetail, naming } from './situations.ts'
+import type { RefusedStranger } from './strangers.ts'
 
 // The broker's rows of the audit log. Arguments are recorded as a digest, never as they are.
 
@@ -272,10 +273,13 @@ export function callerRefusedRow(
   )
 }
 
-/** Callers nobody knows, counted together. */
-export function strangersRefusedRow(denial: Denial, count: number, address: string, now: Date): AuditRow {
+/** Callers that are no agent, counted together. */
+export function strangersRefusedRow(
+  { denial, address, person = anonymous }: RefusedStranger,
+  { count, now }: { count: number; now: Date },
+): AuditRow {
   return auditRow(
-    { actor: anonymous, now },
+    { actor: person, now },
     {
       event: 'mcp.caller_refused',
       subject: { kind: 'address', id: address, name: address },

@@ -29,7 +29,7 @@ export class RefusedCallers {
     const { caller, denial } = refused
     // Refusals of one kind say the same; of too many kinds only the rule is told apart.
     const beyond = `${caller.agentId} ${denial.rule}`
-    const kind = { agentId: caller.agentId, exact: `${beyond} ${denial.message}`, beyond }
+    const kind = { of: caller.agentId, exact: `${beyond} ${denial.message}`, beyond }
     const rowOf = (of: Refused, count: number) => this.#rowOf(of, count)
     return await this.#tallies.note(refused, { kind, first: rowOf(refused, 1), rowOf })
   }

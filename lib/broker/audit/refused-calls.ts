@@ -19,7 +19,7 @@ export class RefusedCalls {
   async note(call: ToolCall, first: AuditRow, rowOf: (call: ToolCall, count: number) => AuditRow): Promise<string> {
     const { agentId, runId } = call.caller
     const exact = `${agentId} ${runId ?? ''} ${call.serverId} ${call.tool}`
-    return await this.#tallies.note(call, { kind: { agentId, exact, beyond: agentId }, first, rowOf })
+    return await this.#tallies.note(call, { kind: { of: agentId, exact, beyond: agentId }, first, rowOf })
   }
 
   flush(): void {

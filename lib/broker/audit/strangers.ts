@@ -1,48 +1,39 @@
+import type { Actor } from '#lib/auth/ctx.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { type AuditRow, strangersRefusedRow } from './records.ts'
+import { Tallies } from './tallies.ts'
 
-const windowMs = 1000
-const kindsMax = 20
-
-type Tally = { denial: Denial; address: string; count: number }
+/** `person`: whose token it is, where it is one of a person's that does not open what is asked for. */
+export type RefusedStranger = { denial: Denial; address: string; person?: Actor | undefined }
 
 /**
- * Records refused callers without a valid token: the first of a kind at once, the others of the same second as one row with their
- * number, and at most twenty kinds a second, so that nobody can flood the audit log.
+ * Records refused callers that are no agent, by rule and address: the first of a kind is durable before anybody of it is answered, the others of the same second are one row
+ * with their number, and beyond twenty kinds a second only the rule is told apart, so that nobody can flood the audit log.
  */
 export class StrangerLog {
-  readonly #append: (row: AuditRow) => void
+  readonly #tallies: Tallies<RefusedStranger>
   readonly #now: () => Date
-  #tallies = new Map<string, Tally>()
-  #timer: NodeJS.Timeout | undefined
 
-  constructor(options: { append: (row: AuditRow) => void; now: () => Date }) {
-    this.#append = options.append
+  constructor(options: { append: (row: AuditRow) => Promise<void>; now: () => Date }) {
+    this.#tallies = new Tallies({ append: options.append, both })
     this.#now = options.now
   }
 
-  note(denial: Denial, address: string): void {
-    const known = this.#tallies.size < kindsMax
-    const key = known || this.#tallies.has(`${denial.rule} ${address}`) ? `${denial.rule} ${address}` : 'others'
-    const tally = this.#tallies.get(key)
-    if (tally) {
-      tally.count += 1
-      return
-    }
-    const where = key === 'others' ? 'others' : address
-    // What is recorded at once is not counted again at the end of the window.
-    this.#tallies.set(key, { denial, address: where, count: 0 })
-    this.#append(strangersRefusedRow(denial, 1, where, this.#now()))
-    this.#timer ??= setTimeout(() => this.flush(), windowMs)
+  /** Resolves with the id of a row that says so when it is durable; rejects when it cannot be. */
+  async note(refused: RefusedStranger): Promise<string> {
+    const { denial, address, person } = refused
+    const kind = { of: 'strangers', exact: `${denial.rule} ${person?.id ?? ''} ${address}`, beyond: denial.rule }
+    const rowOf = (of: RefusedStranger, count: number) => strangersRefusedRow(of, { count, now: this.#now() })
+    return await this.#tallies.note(refused, { kind, first: rowOf(refused, 1), rowOf })
   }
 
   flush(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    const tallies = [...this.#tallies.values()]
-    this.#tallies = new Map()
-    for (const { denial, address, count } of tallies) {
-      if (count > 0) this.#append(strangersRefusedRow(denial, count, address, this.#now()))
-    }
+    this.#tallies.flush()
   }
+}
+
+/** A row that counts several names none of them. */
+function both({ denial, ...one }: RefusedStranger, other: RefusedStranger): RefusedStranger {
+  const address = one.address === other.address ? one.address : 'others'
+  return one.person?.id === other.person?.id ? { denial, ...one, address } : { denial, address }
 }

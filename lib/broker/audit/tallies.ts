@@ -1,21 +1,22 @@
 import type { AuditRow } from './records.ts'
 
 const windowMs = 1000
-/** Of one agent in one window; what is beyond is counted together. */
+/** Of one agent, or of all strangers, in one window; what is beyond is counted together. */
 const kindsMax = 20
 
 export type Kind = {
-  agentId: string
+  /** Whose kinds are counted: an agent's, or those of all strangers. */
+  of: string
   /** Those that say the same. */
   exact: string
-  /** What is told apart of an agent's further ones, of too many kinds. */
+  /** What is told apart of further ones, of too many kinds. */
   beyond: string
 }
 type RowOf<About> = (about: About, count: number) => AuditRow
 type Tally<About> = { about: About; id: string; durable: Promise<void>; count: number; rowOf: RowOf<About> }
 
 /**
- * Records what an agent repeats: the first of a kind at once, the others of the same second as one row with their number, and at most twenty kinds of an agent a second. So
+ * Records what somebody repeats: the first of a kind at once, the others of the same second as one row with their number, and at most twenty kinds of each a second. So
  * whoever insists costs the audit log some rows a second, and nothing is answered before a row that says so is durable. A broker that is killed loses the number of the last
  * second, never the first.
  */
@@ -23,7 +24,7 @@ export class Tallies<About> {
   readonly #append: (row: AuditRow) => Promise<void>
   readonly #both: (one: About, other: About) => About
   #tallies = new Map<string, Tally<About>>()
-  /** How many kinds of an agent there are among them. */
+  /** How many kinds of each there are among them. */
   readonly #kinds = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
 
@@ -74,11 +75,11 @@ export class Tallies<About> {
     }
   }
 
-  #keyOf({ agentId, exact, beyond }: Kind): string {
+  #keyOf({ of, exact, beyond }: Kind): string {
     if (this.#tallies.has(exact)) return exact
-    const kinds = this.#kinds.get(agentId) ?? 0
+    const kinds = this.#kinds.get(of) ?? 0
     if (kinds >= kindsMax) return beyond
-    this.#kinds.set(agentId, kinds + 1)
+    this.#kinds.set(of, kinds + 1)
     return exact
   }
 }

@@ -70,7 +70,7 @@ function sightingOf(
   portalUrl: string,
 ): Sighting | null {
   const detail = { rule: denial.rule, address, ...(serverId === null ? {} : { server: serverId }) }
-  if (caller) {
+  if (caller && denial.rule !== 'token_wrong_issuer') {
     if (denial.rule !== 'agent_unknown') return null
     const key = `agent ${caller.agentId}`
     return { source: 'broker', key, name: caller.agentId, verified: true, detail }

@@ -6,7 +6,7 @@ import { err, ok, type Result } from '#lib/core/result.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
 import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
 import type { SeenProofs } from './proofs.ts'
-import type { TokenVerifier } from './tokens.ts'
+import type { TokenVerifier, VerifiedToken } from './tokens.ts'
 
 export type Authentication = {
   tokens: TokenVerifier
@@ -37,12 +37,18 @@ export async function authenticate(
     await parts.refresh()
     verified = await tokens.verify(token, now())
   }
-  if (!verified.ok) return err({ denial: verified.error, caller: null })
-  const { agentId, version, runId, revocableAs, credential, drivenBy } = verified.value
-  const caller = { agentId, version, runId, revocableAs, credential, ...(drivenBy ? { drivenBy } : {}) }
+  if (!verified.ok) {
+    const { denial, holder } = verified.error
+    return err({ denial, caller: holder && callerOf(holder) })
+  }
+  const caller = callerOf(verified.value)
   const presented = { scheme, token, resource, verified: verified.value }
   const denial = tokens.refuse(verified.value, resource) ?? (await refuseBinding(parts, request, presented))
   return denial ? err({ denial, caller }) : ok(caller)
+}
+
+function callerOf({ agentId, version, runId, revocableAs, credential, drivenBy }: VerifiedToken): Caller {
+  return { agentId, version, runId, revocableAs, credential, ...(drivenBy ? { drivenBy } : {}) }
 }
 
 export function schemeOf({ headers }: IncomingMessage): Scheme {

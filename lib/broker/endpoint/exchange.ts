@@ -10,6 +10,7 @@ import { type Answer, type Pointer, type RpcId, refusedAnswer } from '../wire.ts
 import type { Authentication } from './authenticate.ts'
 import type { Cancellations } from './cancellations.ts'
 import type { ResourceAddresses } from './challenge.ts'
+import type { Malformed } from './malformed.ts'
 import type { RequestBodies } from './request-bodies.ts'
 import type { SdkEndpoint } from './sdk.ts'
 import type { UnreadAnswers } from './unread-answers.ts'
@@ -47,6 +48,12 @@ export function refused(
 ): Answer {
   parts.pipeline.metrics.refused(denial.rule)
   return refusedAnswer(status, id, denial, { portalUrl: parts.pipeline.portalUrl, ...pointer })
+}
+
+/** A request that its protocol refuses. */
+export function malformed(parts: McpEndpointParts, { denial, answer }: Malformed): Answer {
+  parts.pipeline.metrics.refused(denial.rule)
+  return answer
 }
 
 /** What is no call, of an agent that asks too often. */

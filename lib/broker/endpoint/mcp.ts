@@ -2,11 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import { parseJson } from '#lib/core/parse-json.ts'
 import { decideCaller } from '#lib/guardrails/rules/decide.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
-import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
 import { requestLimitsFor } from '#lib/guardrails/rules/own-limits.ts'
 import { requestTooDeep, requestTooLarge } from '#lib/guardrails/rules/request-limits.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
-import { AuditUnavailable } from '../audit/group-commit.ts'
 import { inexactDenial } from '../denials.ts'
 import { sessionNotFound } from '../conversation/session-stream.ts'
 import { subscribe } from '../conversation/subscriptions.ts'
@@ -21,13 +19,13 @@ import { servesTasks } from '../tasks/offered.ts'
 import { answerTask } from '../tasks/requests.ts'
 import { isTaskMethod } from '../tasks/task-methods.ts'
 import { RequestTelemetry } from '../telemetry/request-telemetry.ts'
-import { type Answer, errorAnswer, type RpcId } from '../wire.ts'
+import type { Answer, RpcId } from '../wire.ts'
 import { AgentStream } from './agent-stream.ts'
 import { BodyRefused, BodyTooLarge, readBody, send, sendUnread, singleHeader } from './http-messages.ts'
-import { authenticate, schemeOf } from './authenticate.ts'
+import { authenticate } from './authenticate.ts'
 import { cancelledId } from './cancellations.ts'
-import { challenge, statusOf } from './challenge.ts'
-import { type Admitted, type Exchange, type McpEndpointParts, refused, tooOften } from './exchange.ts'
+import { type Admitted, type Exchange, malformed, type McpEndpointParts, refused, tooOften } from './exchange.ts'
+import { notJson, notJsonContent } from './malformed.ts'
 import {
   answerOther,
   answerRest,
@@ -38,6 +36,7 @@ import {
   requestKey,
 } from './other-exchanges.ts'
 import { type BrokeredMethod, isBrokered, paramMismatch, readRequest } from './protocol.ts'
+import { refuseCaller, refuseRequest, refuseToken } from './refusing.ts'
 import type { BodyRefusal } from './request-bodies.ts'
 import { sessionNamed, TooManyNames } from './session-requests.ts'
 import { sessionHeader } from './sessions.ts'
@@ -55,7 +54,7 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
     return await answerWithoutBody(parts, rest)
   }
   if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
-    return send(response, errorAnswer(415, null, { code: -32000, message: 'Send application/json.' }))
+    return send(response, malformed(parts, notJsonContent))
   }
   const limits = requestLimitsFor(parts.pipeline.limits, admitted.agent)
   let text: string
@@ -74,12 +73,7 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   const turned = turnedAway(parts, request, { serverId, caller: admitted.caller })
   if (turned) return send(response, await turned)
   const body = bodyOf(text)
-  if (body === undefined) {
-    return send(
-      response,
-      errorAnswer(400, null, { code: -32700, message: 'Parse error: the request body is not valid JSON' }),
-    )
-  }
+  if (body === undefined) return send(response, malformed(parts, notJson))
   const unfit = requestTooDeep(body, limits) ?? inexactDenial(text)
   if (unfit) return send(response, await refuseRequest(parts, rest, { status: 400, denial: unfit, body }))
   // What is under way may still be cancelled, and answered.
@@ -226,53 +220,6 @@ function staleView(parts: McpEndpointParts): Answer | null {
 
 function pathOf(serverId: string | null): string {
   return serverId === null ? '/mcp' : `/mcp/${serverId}`
-}
-
-/** Refuses who calls, with the challenge; a caller the token names is recorded by name, everybody else by their address. */
-async function refuseToken(
-  parts: McpEndpointParts,
-  request: IncomingMessage,
-  about: { path: string; serverId: string | null; denial: Denial; caller: Caller | null },
-): Promise<Answer> {
-  const { path, serverId, denial, caller } = about
-  const status = statusOf(denial)
-  const address = request.socket.remoteAddress ?? 'unknown'
-  if (!caller) parts.strangers.note(denial, address)
-  parts.unknownCallers.note(request, { denial, caller, serverId, address })
-  const answer = caller
-    ? await refuseCaller(parts, { status, caller, serverId, denial })
-    : refused(parts, status, denial)
-  if (answer.status !== status) return answer
-  const words = challenge(parts.addresses, { path, denial, scheme: schemeOf(request) })
-  return { ...answer, headers: { ...answer.headers, 'www-authenticate': words } }
-}
-
-/** On record like any other refusal: a limit may be the agent's own. */
-function refuseRequest(
-  parts: McpEndpointParts,
-  { caller, serverId }: Pick<Exchange, 'serverId'> & Admitted,
-  { status, denial, body }: { status: number; denial: Denial; body?: unknown },
-): Promise<Answer> {
-  return refuseCaller(parts, { status, caller, serverId, denial, id: body === undefined ? null : idOf(body) })
-}
-
-type RefusedCaller = { status: number; caller: Caller; serverId: string | null; denial: Denial; id?: RpcId }
-
-async function refuseCaller(
-  parts: McpEndpointParts,
-  { status, caller, serverId, denial, id = null }: RefusedCaller,
-): Promise<Answer> {
-  const { view } = parts.keeper
-  const agent = view.agents.get(caller.agentId)
-  const explained = factsOfDenial(denial, { caller, serverId: serverId ?? '', tool: '' }, view, new Date())
-  let decisionId: string
-  try {
-    decisionId = await parts.refusedCallers.note({ caller, denial, agent, serverId, explained })
-  } catch (error) {
-    if (!(error instanceof AuditUnavailable)) throw error
-    return refused(parts, 503, { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' })
-  }
-  return refused(parts, status, denial, { agentId: caller.agentId, decisionId, explained }, id)
 }
 
 function bodyOf(text: string): unknown {

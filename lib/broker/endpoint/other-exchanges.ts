@@ -6,11 +6,12 @@ import { openSessionStream, sessionNotFound } from '../conversation/session-stre
 import { passedTo } from '../passing.ts'
 import { metaKey } from '../upstream/envelope.ts'
 import type { RpcMessage } from '../upstream/http.ts'
-import { type Answer, errorAnswer, type RpcId } from '../wire.ts'
+import type { Answer, RpcId } from '../wire.ts'
 import { cancelledId, type RequestKey } from './cancellations.ts'
-import { type Admitted, type Exchange, type McpEndpointParts, refused, tooOften } from './exchange.ts'
+import { type Admitted, type Exchange, malformed, type McpEndpointParts, refused, tooOften } from './exchange.ts'
 import { greetFirst } from './greeting.ts'
 import { send, singleHeader } from './http-messages.ts'
+import { notEventStream } from './malformed.ts'
 import { answerWithSdk } from './sdk.ts'
 import { takeAnswer } from './answers.ts'
 import { beginSession, endSession, sessionNamed, takeNotice, TooManyNames } from './session-requests.ts'
@@ -77,7 +78,7 @@ export async function answerWithoutBody(parts: McpEndpointParts, exchange: Excha
   if (request.method === 'DELETE') return send(response, await endSession(parts.pipeline, exchange, session))
   const listener = listenerOf(exchange)
   if (!listener.accept?.includes('text/event-stream')) {
-    return send(response, errorAnswer(406, null, { code: -32000, message: 'Accept text/event-stream.' }))
+    return send(response, malformed(parts, notEventStream))
   }
   const lastEventId = singleHeader(request, 'last-event-id')
   const answer = await openSessionStream(parts.pipeline, listener, { session, lastEventId })

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { classifyInboundRequest, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
 import { err, ok, type Result } from '#lib/core/result.ts'
+import type { RuleId } from '#lib/guardrails/schema.ts'
 import { isReadMethod, mirroredParam, type ReadMethod } from '../methods.ts'
 import { isTaskMethod, type TaskMethod } from '../tasks/task-methods.ts'
 import { decodeHeaderValue, paramDisagreement } from '../upstream/param-headers.ts'
@@ -49,18 +50,20 @@ export function readRequest(
   })
   if (outcome.kind === 'reject') {
     const { code, message, data } = outcome
-    return err(errorAnswer(outcome.httpStatus, id, { code, message, ...(data === undefined ? {} : { data }) }))
+    return err(errorAnswer(outcome.httpStatus, id, { code, message, data: { ...Object(data), rule: ruleOf(code) } }))
   }
   if (outcome.kind === 'legacy') {
     if (headers.version !== undefined && !SUPPORTED_PROTOCOL_VERSIONS.includes(headers.version)) {
       const message = `The MCP-Protocol-Version ${headers.version} is not supported.`
-      return err(errorAnswer(400, id, { code: code.invalidRequest, message }))
+      const data = { rule: ruleOf(code.unsupportedVersion) }
+      return err(errorAnswer(400, id, { code: code.invalidRequest, message, data }))
     }
     return ok({ era: 'legacy', id, method, params })
   }
   const { revision } = outcome.classification
   if (revision === undefined || !modernVersions.includes(revision)) {
-    const data = { supported: modernVersions, requested: revision ?? 'unknown' }
+    const rule = ruleOf(code.unsupportedVersion)
+    const data = { supported: modernVersions, requested: revision ?? 'unknown', rule }
     return err(errorAnswer(400, id, { code: code.unsupportedVersion, message: 'Unsupported protocol version', data }))
   }
   plainRequests.remember(params['_meta'])
@@ -84,17 +87,22 @@ export function paramMismatch(
   return errorAnswer(400, id, { code: code.headerMismatch, ...disagree(found.header, found.body) })
 }
 
+function ruleOf(of: number): RuleId {
+  if (of === code.headerMismatch) return 'header_mismatch'
+  return of === code.unsupportedVersion ? 'protocol_version_unsupported' : 'envelope_invalid'
+}
+
 function disagree(header: string, body: string) {
   return {
     message: `Bad Request: the request headers and body disagree: ${body}`,
-    data: { mismatch: { header, body } },
+    data: { mismatch: { header, body }, rule: ruleOf(code.headerMismatch) },
   }
 }
 
 function headerMismatch(
   { method, params }: { method: BrokeredMethod; params: Record<string, unknown> },
   headers: McpHeaders,
-): { message: string; data: { mismatch: { header: string; body: string } } } | null {
+): ReturnType<typeof disagree> | null {
   if (headers.version === undefined) return disagree('(missing)', 'the required MCP-Protocol-Version header is absent')
   if (headers.method === undefined) return disagree('(missing)', 'the required Mcp-Method header is absent')
   const key = mirroredParam(method)

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { DomainError } from '#lib/core/errors.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
 import type { Log } from '#lib/log/log.ts'
 import { errorAnswer } from '../wire.ts'
 import { limitConnections } from './connection-limit.ts'
@@ -8,6 +9,7 @@ import { send } from './http-messages.ts'
 import { metricsRefusal } from './metrics-access.ts'
 import type { McpEndpointParts } from './exchange.ts'
 import { answerMcp } from './mcp.ts'
+import { refuseStranger } from './refusing.ts'
 import type { RegistryDoor } from '../registry/door.ts'
 import { registryPath } from '../registry/messages.ts'
 import { UnreadAnswers } from './unread-answers.ts'
@@ -55,7 +57,8 @@ async function answer(
     // Browsers have no business here, and a page that rebinds its name to this address is one (DNS rebinding).
     const { origin } = request.headers
     if (origin !== undefined && !isOwn(parts.addresses, origin)) {
-      return send(response, errorAnswer(403, null, { code: -32000, message: 'Requests of browsers are refused.' }))
+      const denial: Denial = { rule: 'browser_origin', message: 'Requests of browsers are refused.' }
+      return send(response, await refuseStranger(parts, request, { status: 403, denial }))
     }
     const gone = new AbortController()
     response.once('close', () => {

@@ -42,6 +42,20 @@ test('a token that is remembered is refused once it has expired', async () => {
   const verifier = verifierOf()
   const token = await tokenAt(start, 'one')
   expect(await verifier.verify(token, start)).toMatchObject({ ok: true })
-  expect(await verifier.verify(token, later(16))).toMatchObject({ ok: false, error: { rule: 'token_expired' } })
+  const refused = { denial: { rule: 'token_expired' }, holder: { agentId: 'one' } }
+  expect(await verifier.verify(token, later(16))).toMatchObject({ ok: false, error: refused })
   expect(verifier.remembered).toBe(0)
+})
+
+test('whose a token is that does not count any more is known only when the signature is ours', async () => {
+  const verifier = verifierOf()
+  const token = await tokenAt(start, 'one')
+  expect(await verifier.verify(token, later(-30))).toMatchObject({
+    error: { denial: { rule: 'token_not_yet_valid' }, holder: { agentId: 'one', clientId: 'run:r' } },
+  })
+  const forged = `${token.slice(0, token.lastIndexOf('.'))}.${'A'.repeat(86)}`
+  for (const minutes of [-30, 0, 30]) {
+    const refused = { denial: { rule: 'token_invalid' }, holder: null }
+    expect(await verifier.verify(forged, later(minutes))).toMatchObject({ ok: false, error: refused })
+  }
 })

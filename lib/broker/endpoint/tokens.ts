@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { decodeProtectedHeader } from 'jose'
 import { type AccessToken, isFor, verifyAccessToken } from '#lib/auth/rules/access-token.ts'
-import { ok, type Result } from '#lib/core/result.ts'
+import { err, ok, type Result } from '#lib/core/result.ts'
 import { isRevoked, revokedText } from '#lib/guardrails/rules/decide.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 
@@ -12,6 +12,9 @@ export type VerifyingKey = { readonly key: KeyObject; readonly until: number }
 
 /** A token with the names under which it may be revoked, and what of it stays when it is renewed. */
 export type VerifiedToken = AccessToken & { readonly revocableAs: readonly string[]; readonly credential: string }
+
+/** `holder`: whose token it is, where that is known although it does not count. */
+export type Unverified = { denial: Denial; holder: VerifiedToken | null }
 
 type Remembered = { token: VerifiedToken; key: KeyObject }
 
@@ -51,7 +54,7 @@ export class TokenVerifier {
   }
 
   /** Whether it is a token of this platform that is valid now; for what it may be used is `refuse`. */
-  async verify(token: string, now: Date): Promise<Result<VerifiedToken, Denial>> {
+  async verify(token: string, now: Date): Promise<Result<VerifiedToken, Unverified>> {
     const seconds = now.getTime() / 1000
     const keyFor = (kid: string) => {
       const known = this.#keys.get(kid)
@@ -67,12 +70,13 @@ export class TokenVerifier {
     let key: KeyObject | undefined
     const issuer = this.#issuer
     const verified = await verifyAccessToken({ token, issuer, keyFor: (kid) => (key = keyFor(kid)), now })
-    if (!verified.ok) return verified
-    const { clientId, jkt } = verified.value
-    const credential = jkt === null ? clientId : `${clientId} ${jkt}`
-    const named = { ...verified.value, revocableAs: revocationsOf(verified.value), credential }
-    if (key) this.#remember(token, { token: named, key }, seconds)
-    return ok(named)
+    if (!verified.ok) {
+      const { holder, ...denial } = verified.error
+      return err({ denial, holder: holder ? named(holder) : null })
+    }
+    const read = named(verified.value)
+    if (key) this.#remember(token, { token: read, key }, seconds)
+    return ok(read)
   }
 
   /**
@@ -100,6 +104,12 @@ export class TokenVerifier {
     }
     this.#remembered.set(token, entry)
   }
+}
+
+function named(token: AccessToken): VerifiedToken {
+  const { clientId, jkt } = token
+  const credential = jkt === null ? clientId : `${clientId} ${jkt}`
+  return { ...token, revocableAs: revocationsOf(token), credential }
 }
 
 /** As the view names what was revoked; the same words are in its SQL. */

@@ -10,6 +10,7 @@ import type { Log } from '#lib/log/log.ts'
 import { type BrokerLimits, requestTooDeep } from '#lib/guardrails/rules/request-limits.ts'
 import { inexactDenial } from '../denials.ts'
 import { metadataPath, type ResourceAddresses } from '../endpoint/challenge.ts'
+import { notJson } from '../endpoint/malformed.ts'
 import { RateLimits } from '../rate-limits.ts'
 import { type Answer, errorAnswer, refusedAnswer, refusedCode, type RpcId } from '../wire.ts'
 import { authenticatePerson } from './authenticate.ts'
@@ -51,17 +52,18 @@ export class RegistryAnswers {
   async answer(request: AskedRequest): Promise<GivenAnswer> {
     const person = await this.#personOf(request)
     if (!('actor' in person)) return person
+    const refused = (status: number, denial: Denial) => ({ ...this.#refused(status, denial), person: person.actor })
     const limited = this.#people.takeForAgent(person.actor.id)
-    if (limited) return this.#refused(429, { ...limited, message: 'Too many questions in a short time.' })
+    if (limited) return refused(429, { ...limited, message: 'Too many questions in a short time.' })
     const { text } = request
     const body = text === null ? undefined : parse(text)
     if (text !== null && body === undefined) {
-      return plain(errorAnswer(400, null, { code: -32700, message: 'Parse error: the request body is not valid JSON' }))
+      return { ...plain(notJson.answer), denial: notJson.denial, person: person.actor }
     }
     const tooDeep = requestTooDeep(body, { requestDepthMax: depthMax })
-    if (tooDeep) return this.#refused(400, tooDeep)
+    if (tooDeep) return refused(400, tooDeep)
     const inexact = text === null ? null : inexactDenial(text)
-    if (inexact) return this.#refused(400, inexact)
+    if (inexact) return refused(400, inexact)
     const asker = { ctx: person, log: this.#parts.log }
     const refusal = refuseStream(body) ?? (await refuseUnseenTool(asker, body))
     return refusal ? plain(refusal) : await this.#answerWithSdk(request, { person, body })
@@ -82,15 +84,16 @@ export class RegistryAnswers {
     return { status: answer.status, headers: Object.fromEntries(answer.headers), body: await answer.text() }
   }
 
-  async #personOf({ headers }: AskedRequest): Promise<Ctx | GivenAnswer> {
+  async #personOf({ headers: { authorization } }: AskedRequest): Promise<Ctx | GivenAnswer> {
     const { db, demoPeople, addresses } = this.#parts
     const now = this.#parts.now()
     const resource = addresses.brokerUrl + registryPath
-    const person = await authenticatePerson(db, { authorization: headers['authorization'], now, resource, demoPeople })
+    const person = await authenticatePerson(db, { authorization, now, resource, demoPeople })
     if (person.ok) return { db, actor: person.value, now, requestId: newRequestId() }
-    const denial = person.error
+    const { denial, person: who } = person.error
     const answer = this.#refused(denial.rule === 'registry_nothing_allowed' ? 403 : 401, denial)
-    return { ...answer, headers: { ...answer.headers, 'www-authenticate': this.#challenge(denial) }, stranger: true }
+    const headers = { ...answer.headers, 'www-authenticate': this.#challenge(denial) }
+    return { ...answer, headers, ...(who ? { person: who } : {}) }
   }
 
   /** RFC 6750 §3 and RFC 9728 §5.1: what is wrong, where to get a token, and what to ask for. */

@@ -8,6 +8,8 @@ import type { Denial } from '#lib/guardrails/schema.ts'
 import { appPermissions } from '#lib/auth/rules/app-request.ts'
 
 type Person = Extract<Actor, { kind: 'person' }>
+/** `person`: whose token it is all the same. */
+type Refused = { denial: Denial; person?: Person }
 
 /**
  * Whose token it is (of a connected app for this resource, or a personal access token), asked of the database on every request: somebody who was deactivated, lost a role or revoked the token is refused
@@ -16,9 +18,9 @@ type Person = Extract<Actor, { kind: 'person' }>
 export async function authenticatePerson(
   db: Db,
   ask: { authorization: string | undefined; now: Date; resource: string; demoPeople: boolean },
-): Promise<Result<Person, Denial>> {
+): Promise<Result<Person, Refused>> {
   const { authorization } = ask
-  if (authorization === undefined) return err({ rule: 'token_missing', message: 'No bearer token was sent.' })
+  if (authorization === undefined) return refused({ rule: 'token_missing', message: 'No bearer token was sent.' })
   const token = /^Bearer ([\w~+/.-]+=*)$/i.exec(authorization)?.[1]
   const { now, resource, demoPeople } = ask
   const actor = token
@@ -27,11 +29,15 @@ export async function authenticatePerson(
     : null
   if (actor?.kind !== 'person') {
     const message = 'It is no token of a person, or it has expired, was revoked, or its owner was deactivated.'
-    return err({ rule: 'token_invalid', message })
+    return refused({ rule: 'token_invalid', message })
   }
   if (!appPermissions.some((permission) => can(actor, permission))) {
     const message = `The token allows none of ${appPermissions.join(', ')}.`
-    return err({ rule: 'registry_nothing_allowed', message })
+    return err({ denial: { rule: 'registry_nothing_allowed', message }, person: actor })
   }
   return ok(actor)
+}
+
+function refused(denial: Denial): Result<never, Refused> {
+  return err({ denial })
 }

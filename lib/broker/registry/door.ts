@@ -2,18 +2,22 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { appPermissions } from '#lib/auth/rules/app-request.ts'
 import { paths } from '#lib/core/paths.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
+import { onRecord } from '../audit/on-record.ts'
 import type { StrangerLog } from '../audit/strangers.ts'
+import { auditDenial } from '../denials.ts'
 import type { ResourceAddresses } from '../endpoint/challenge.ts'
+import { notJsonContent } from '../endpoint/malformed.ts'
 import { BodyTooLarge, readBody, send, sendUnread } from '../endpoint/http-messages.ts'
 import { RateLimits } from '../rate-limits.ts'
-import { type Answer, errorAnswer, refusedAnswer } from '../wire.ts'
-import { registryPath } from './messages.ts'
+import { type Answer, refusedAnswer } from '../wire.ts'
+import { type GivenAnswer, registryPath } from './messages.ts'
 import type { RegistryThread } from './thread.ts'
 
 const bodyBytesMax = 64 * 1024
 /** Of one address, before it is known who asks. */
 const perSecond = 50
 
+type Refusable = Answer & Pick<GivenAnswer, 'denial' | 'person'>
 type Parts = {
   /** Where questions are answered: not here, where agents' calls go through. */
   thread: Pick<RegistryThread, 'ask' | 'close'>
@@ -35,17 +39,16 @@ export class RegistryDoor {
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const address = request.socket.remoteAddress ?? 'unknown'
     const refusal = this.#refuse(address)
-    if (refusal) return send(response, refusal)
+    if (refusal) return send(response, await this.#onRecord(refusal, address))
     const text = await this.#read(request)
-    if (typeof text === 'object' && text !== null)
-      return sendUnread(request, response, { ...text, bytesMax: bodyBytesMax })
+    if (typeof text === 'object' && text !== null) {
+      const answer = await this.#onRecord(text, address)
+      return sendUnread(request, response, { ...answer, bytesMax: bodyBytesMax })
+    }
     const { method = 'GET', url = '' } = request
     const { brokerUrl } = this.#parts.addresses
     const answer = await this.#parts.thread.ask({ url: brokerUrl + url, method, headers: headersOf(request), text })
-    const { denial } = answer
-    if (denial) this.#parts.onRefused(denial.rule)
-    if (denial && answer.stranger) this.#parts.strangers.note(denial, address)
-    send(response, answer)
+    send(response, await this.#onRecord(answer, address))
   }
 
   /** RFC 9728: who issues tokens for it, and what may be asked for. */
@@ -65,7 +68,20 @@ export class RegistryDoor {
     await this.#parts.thread.close()
   }
 
-  #refuse(address: string): Answer | null {
+  /** A refusal leaves when it is on record; who it is about is named where that is known. */
+  async #onRecord(answer: Refusable, address: string): Promise<Answer> {
+    const { denial, person, ...rest } = answer
+    if (!denial) return rest
+    this.#parts.onRefused(denial.rule)
+    // Of a broker that ends nothing is decided about anybody.
+    const noted =
+      denial.rule === 'draining' || (await onRecord(this.#parts.strangers.note({ denial, address, person })))
+    if (noted !== null) return rest
+    this.#parts.onRefused(auditDenial.rule)
+    return this.#refused(503, auditDenial)
+  }
+
+  #refuse(address: string): Refusable | null {
     if (this.#parts.isDraining())
       return this.#refused(503, { rule: 'draining', message: 'This broker is being stopped.' })
     const denial = this.#addresses.takeForAgent(address)
@@ -75,10 +91,10 @@ export class RegistryDoor {
   }
 
   /** The body, null where there is none, or the answer that refuses it. */
-  async #read(request: IncomingMessage): Promise<string | null | Answer> {
+  async #read(request: IncomingMessage): Promise<string | null | Refusable> {
     if (request.method !== 'POST') return null
     if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
-      return errorAnswer(415, null, { code: -32000, message: 'Send application/json.' })
+      return { ...notJsonContent.answer, denial: notJsonContent.denial }
     }
     try {
       return await readBody(request, bodyBytesMax)
@@ -88,9 +104,9 @@ export class RegistryDoor {
     }
   }
 
-  #refused(status: number, denial: Denial): Answer {
-    this.#parts.onRefused(denial.rule)
-    return refusedAnswer(status, null, denial, { portalUrl: this.#parts.addresses.portalUrl })
+  #refused(status: number, denial: Denial): Refusable {
+    const answer = refusedAnswer(status, null, denial, { portalUrl: this.#parts.addresses.portalUrl })
+    return { ...answer, denial }
   }
 }
 

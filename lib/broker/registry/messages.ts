@@ -1,3 +1,4 @@
+import type { Actor } from '#lib/auth/ctx.ts'
 import type { BrokerLimits } from '#lib/guardrails/rules/request-limits.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 
@@ -7,13 +8,13 @@ export const registryPath = '/mcp/registry'
 
 export type AskedRequest = { url: string; method: string; headers: Record<string, string>; text: string | null }
 
-/** `denial`: why somebody was not let in, for the record of strangers. */
+/** `denial`: why somebody was refused, and `person` who, if that is known: for the record of strangers. */
 export type GivenAnswer = {
   status: number
   headers: Record<string, string>
   body: string
   denial?: Denial
-  stranger?: true
+  person?: Actor
 }
 
 export type ThreadSettings = {

@@ -28,12 +28,18 @@ test('whoever has no token is shown where to get one, and what to ask for', asyn
     scopes_supported: ['agents:read', 'servers:read', 'fleet:read', 'runs:read'],
     bearer_methods_supported: ['header'],
   })
-  const { token } = await personWithToken(db, { permissions: ['tokens:own'] })
+  // On record before it is answered.
+  const event = 'mcp.caller_refused'
+  const unknown = await db.auditEvent.findFirst({ where: { event, rule: 'token_missing' } })
+  expect(unknown).toMatchObject({ decision: 'deny', actorKind: 'anonymous', subjectKind: 'address' })
+  const { token, person } = await personWithToken(db, { permissions: ['tokens:own'] })
   const nothing = await post(broker.url, { token })
   expect([nothing.status, nothing.headers.get('www-authenticate')]).toMatchObject([
     403,
     expect.stringContaining('error="insufficient_scope"'),
   ])
+  const known = await db.auditEvent.findFirst({ where: { event, rule: 'registry_nothing_allowed' } })
+  expect(known).toMatchObject({ decision: 'deny', actorKind: 'person', actorId: person.id })
   const browser = await post(broker.url, { token, headers: { origin: 'https://elsewhere.test' } })
   expect(browser.status).toBe(403)
 })
@@ -44,10 +50,19 @@ test('bad requests are refused before anything is asked: too large, too deep, no
 }) => {
   const { token } = await personWithToken(db)
   const deep = `${'['.repeat(40)}${']'.repeat(40)}`
-  expect((await post(broker.url, { token, body: `"${'x'.repeat(70_000)}"` })).status).toBe(413)
-  expect((await post(broker.url, { token, body: deep })).status).toBe(400)
-  expect((await post(broker.url, { token, body: '{' })).status).toBe(400)
-  expect((await post(broker.url, { token, headers: { 'content-type': 'text/plain' } })).status).toBe(415)
+  const refused: [number, string, Parameters<typeof post>[1]][] = [
+    [413, 'request_too_large', { body: `"${'x'.repeat(70_000)}"` }],
+    [400, 'request_too_deep', { body: deep }],
+    [400, 'json_invalid', { body: '{' }],
+    [400, 'number_inexact', { body: '{"id":9007199254740993}' }],
+    [415, 'content_type_unsupported', { headers: { 'content-type': 'text/plain' } }],
+  ]
+  for (const [status, rule, options] of refused) {
+    const answer = await post(broker.url, { token, ...options })
+    const { error } = (await answer.json()) as { error: { data: { rule: string } } }
+    expect([answer.status, error.data.rule]).toEqual([status, rule])
+    expect(await db.auditEvent.count({ where: { event: 'mcp.caller_refused', rule } })).toBeGreaterThan(0)
+  }
   // A machine that is busy answers so many in so long a time that they are not too many: then more are asked.
   let limited: Response | undefined
   await until(async () => {

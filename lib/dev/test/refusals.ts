@@ -22,8 +22,8 @@ export type Refusal = {
   status?: number
   error?: string | null
   scheme?: 'Bearer' | 'DPoP'
-  /** The audit row names the agent: the token is a real one of it. */
-  named?: true
+  /** The audit row names the agent, or another one: the token is a real one of it. Left out: it names nobody. */
+  named?: true | ((given: Given) => string)
 }
 
 const forged = async ({ db, url, agent }: Given, changes: Record<string, unknown> = {}, header = {}) => {
@@ -81,18 +81,32 @@ export const refusals: Refusal[] = [
     guarantee: 'only the portal speaks for agents, even with a key of ours',
     present: (given) => forged(given, { iss: 'https://elsewhere.test' }),
     rule: 'token_wrong_issuer',
+    named: true,
   },
   {
     what: 'an expired token',
     guarantee: 'a token that leaks is soon worth nothing',
     present: (given) => forged(given, { exp: 1_700_000_000 }),
     rule: 'token_expired',
+    named: true,
   },
   {
     what: 'a token of the future',
     guarantee: 'tokens cannot be laid up',
     present: (given) => forged(given, { nbf: 4_000_000_000 }),
     rule: 'token_not_yet_valid',
+    named: true,
+  },
+  {
+    what: 'an expired token with another signature',
+    guarantee: 'nobody is put on record in the name of an agent by a token that is not its own',
+    async present({ db, url, agent }) {
+      const { privateKey } = await generateKeyPair('EdDSA')
+      const { kid } = await platformKey(db)
+      const claims = tokenClaims(url, { sub: agent.agentId, exp: 1_700_000_000 })
+      return signed({ privateKey, claims, header: { kid } })
+    },
+    rule: 'token_invalid',
   },
   {
     what: 'no expiry',
@@ -273,6 +287,7 @@ export const refusals: Refusal[] = [
     rule: 'agent_unknown',
     status: 403,
     error: 'insufficient_scope',
+    named: ({ agent }) => `gone-${agent.agentId}`,
   },
   ...(['agent', 'team', 'organization'] as const).map((scope): Refusal => ({
     what: `an agent stopped by ${scope}`,

@@ -1,8 +1,67 @@
 import type { Rule } from '../schema.ts'
 import { nobody, platform } from './rule-keepers.ts'
 
-/** The rules of sessions and of what servers ask; part of the one table in schema.ts. */
+/** The rules of what a request is, of sessions and of what servers ask; part of the one table in schema.ts. */
 export const protocolRules = {
+  browser_origin: {
+    title: 'Browsers do not call the broker',
+    explanation:
+      'The request comes from a web page: it names an origin that is neither the portal nor the broker. A page that has its own name lead to the address of the broker would do so (DNS rebinding).',
+    remedy: 'Call from a program, which sends no Origin header.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  content_type_unsupported: {
+    title: 'Requests are JSON',
+    explanation: 'The request says that its body is something else than application/json.',
+    remedy: 'Send JSON with the header Content-Type: application/json.',
+    setBy: 'The protocol (MCP)',
+    changedBy: nobody,
+  },
+  accept_unsupported: {
+    title: 'A stream is a stream of events',
+    explanation: 'The request asks for the stream of a session and does not accept text/event-stream.',
+    remedy: 'Send the header Accept: text/event-stream.',
+    setBy: 'The protocol (MCP)',
+    changedBy: nobody,
+  },
+  json_invalid: {
+    title: 'Requests are JSON',
+    explanation: 'The body of the request is not valid JSON.',
+    remedy: 'Send one JSON-RPC message as valid JSON, in UTF-8.',
+    setBy: 'The protocol (JSON-RPC)',
+    changedBy: nobody,
+  },
+  header_mismatch: {
+    title: 'Headers say what the body says',
+    explanation:
+      'The headers that mirror the body (MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Param-*) are missing or say something else, so whoever reads only one of the two would see another request.',
+    remedy: 'Send both from the same values; a current MCP client does so by itself.',
+    setBy: 'The protocol (MCP 2026-07-28)',
+    changedBy: nobody,
+  },
+  protocol_version_unsupported: {
+    title: 'Only known versions of the protocol',
+    explanation: 'The request claims a version of MCP that the broker does not speak.',
+    remedy: 'Use a version that the answer lists as supported, or begin with initialize.',
+    setBy: 'The protocol (MCP)',
+    changedBy: nobody,
+  },
+  envelope_invalid: {
+    title: 'Requests carry their envelope',
+    explanation: 'What the request says in _meta about its version and its client is incomplete or of the wrong form.',
+    remedy: 'Send the envelope as MCP 2026-07-28 has it; a current MCP client does so by itself.',
+    setBy: 'The protocol (MCP 2026-07-28)',
+    changedBy: nobody,
+  },
+  session_not_found: {
+    title: 'A session is its agent’s alone',
+    explanation:
+      'No session of this name exists for this agent, its run and this server: it has ended, was never begun, or is another agent’s.',
+    remedy: 'Begin a new session with initialize.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
   session_ended: {
     title: 'The session has ended',
     explanation: 'The MCP server does not know the session any more that this one is part of.',

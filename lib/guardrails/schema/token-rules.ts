@@ -90,10 +90,25 @@ export const tokenRules = {
   },
   dpop_proof_invalid: {
     title: 'Only with a fresh proof',
-    explanation: 'The DPoP proof is missing, not of the right key, for another request, too old, or was used before.',
+    explanation: 'The DPoP proof is missing, not of the right key, for another request, or too old.',
     remedy: 'Sign a new proof for every request, with method, address, time, and the hash of the token.',
     setBy: 'Platform',
     changedBy: nobody,
+  },
+  dpop_proof_replayed: {
+    title: 'A proof is used once',
+    explanation: 'A DPoP proof of this key with this id was used before: whoever shows it again may have overheard it.',
+    remedy: 'Sign a new proof with a new jti for every request; if nobody did this by mistake, revoke the credential.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  dpop_proof_unread: {
+    title: 'Whether a proof is new cannot be read',
+    explanation:
+      'Which DPoP proofs were used before could not be read, or more came than can be remembered, so none counts now.',
+    remedy: 'Try again shortly with a new proof; it recovers by itself.',
+    setBy: 'Platform',
+    changedBy: platform,
   },
   issuer_not_trusted: {
     title: 'Only assertions of trusted issuers',

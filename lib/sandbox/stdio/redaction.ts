@@ -18,7 +18,7 @@ export function shownRedactor(environment: Environment): (text: string) => strin
     .filter((value) => value !== '' && value.length < messageLengthMin)
     .toSorted((a, b) => b.length - a.length)
   if (short.length === 0) return redact
-  const words = new RegExp(String.raw`(?<![\p{L}\p{N}])(?:${short.map(RegExp.escape).join('|')})(?![\p{L}\p{N}])`, 'gu')
+  const words = new RegExp(String.raw`(?<![\p{L}\p{N}])(?:${short.map(literally).join('|')})(?![\p{L}\p{N}])`, 'gu')
   return (text) => redact(text).replaceAll(words, String(mask))
 }
 
@@ -32,6 +32,10 @@ function secretsOf(environment: Environment): string[] {
 function passwordIn(value: string): string {
   if (value.includes('://')) return decoded(URL.parse(value)?.password ?? '')
   return /^[^:\s]+:(\S.*)$/.exec(value)?.[1] ?? ''
+}
+
+function literally(text: string): string {
+  return text.replaceAll(/[$()*+.?[\\\]^{|}]/g, String.raw`\$&`)
 }
 
 function decoded(password: string): string {
