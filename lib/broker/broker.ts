@@ -33,7 +33,7 @@ import { InFlight } from './in-flight.ts'
 import { type Limits, simulatedLimits, standardLimits } from './limits.ts'
 import { BrokerMetrics } from './metrics.ts'
 import { PolicyNotes } from './policy-notes.ts'
-import { RateLimits } from './rate-limits.ts'
+import { RateLimits, ratesOfProofs } from './rate-limits.ts'
 import { RegistryDoor } from './registry/door.ts'
 import { RegistryThread } from './registry/thread.ts'
 import { Replicas } from './replicas.ts'
@@ -185,6 +185,7 @@ export class Broker {
       onRefused: (rule) => metrics.refused(rule),
     })
     const refresh = () => this.keeper.refreshSoon()
+    const agentRate = (id: string) => view.agents.get(id)?.callsPerSecond
     this.#server = createEndpoint({
       pipeline: {
         view,
@@ -193,7 +194,7 @@ export class Broker {
         upstreams: this.#upstreams,
         health: this.#health,
         rates: new RateLimits(limits, {
-          agent: (id) => view.agents.get(id)?.callsPerSecond,
+          agent: agentRate,
           server: (id) => view.servers.get(id)?.callsPerSecond,
         }),
         grantRates: new GrantRates({ db: this.#counting, log, waitMs: limits.auditWaitMs }),
@@ -226,6 +227,7 @@ export class Broker {
           revoked: view.revoked,
         }),
         proofs: new SeenProofs({ claim: (proof) => claimProof({ ...ctx(), db: this.#claiming }, proof), log }),
+        proofRates: ratesOfProofs(limits, agentRate),
         refresh,
         now,
       },

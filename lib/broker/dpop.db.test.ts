@@ -5,7 +5,7 @@ import { claimProof } from '#lib/auth/commands/proofs.ts'
 import { createTokenIssuer, issueAgentCredential } from '#lib/auth/commands/agent-tokens.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import { encryptionKey, makeAgent, portalUrl, secretBox } from '#lib/dev/test/broker.ts'
-import { brokerWorld, postCall } from '#lib/dev/test/broker-world.ts'
+import { brokerWorld, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { credentialToken } from '#lib/dev/test/forged-tokens.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
@@ -44,7 +44,7 @@ test('who holds the key calls with a new proof each time, and a proof counts onc
   const one = await proof()
   const answers = await Promise.all([1, 2, 3].map(() => call(world, holder.token, one)))
   expect(answers.map(ruleOf).filter((rule) => rule === 'allowed')).toHaveLength(1)
-  expect(answers.map(ruleOf).filter((rule) => rule === 'dpop_proof_invalid')).toHaveLength(2)
+  expect(answers.map(ruleOf).filter((rule) => rule === 'dpop_proof_replayed')).toHaveLength(2)
 })
 
 test('a proof counts once at all brokers, also at two at once', async ({ db, databaseUrl, world, holder }) => {
@@ -59,14 +59,23 @@ test('a proof counts once at all brokers, also at two at once', async ({ db, dat
   })
   const proof = await dpopProof(holder.key, holder)
   const answers = await Promise.all([call(world, holder.token, proof), call({ broker: other }, holder.token, proof)])
-  expect(new Set(answers.map(ruleOf))).toEqual(new Set(['allowed', 'dpop_proof_invalid']))
+  expect(new Set(answers.map(ruleOf))).toEqual(new Set(['allowed', 'dpop_proof_replayed']))
   expect(ruleOf(await call({ broker: other }, holder.token, await dpopProof(holder.key, holder)))).toBe('allowed')
   await other.stop()
 })
 
 describe('a proof that proves something else is refused, and recorded with the agent', () => {
   const seconds = () => Math.floor(Date.now() / 1000)
-  const bad: [string, (holder: Holder) => Promise<string>, string?][] = [
+  const bad: [string, (holder: Holder, world: Reachable) => Promise<string>, string?][] = [
+    [
+      'that was used before',
+      async (holder, world) => {
+        const proof = await dpopProof(holder.key, holder)
+        expect((await call(world, holder.token, proof)).status).toBe(200)
+        return proof
+      },
+      'dpop_proof_replayed',
+    ],
     ['of another key', async (holder) => dpopProof(await clientKey(), holder), 'token_binding'],
     ['for another method', (holder) => dpopProof(holder.key, { ...holder, method: 'GET' })],
     ['for another server', ({ key, token, url }) => dpopProof(key, { token, url: url.replace('modern', 'legacy') })],
@@ -99,7 +108,7 @@ describe('a proof that proves something else is refused, and recorded with the a
     ],
   ]
   test.for(bad)('%s', async ([, proof, rule = 'dpop_proof_invalid'], { db, world, holder }) => {
-    const answer = await call(world, holder.token, await proof(holder))
+    const answer = await call(world, holder.token, await proof(holder, world))
     expect([answer.status, ruleOf(answer)]).toEqual([401, rule])
     const error = rule === 'token_binding' ? 'invalid_token' : 'invalid_dpop_proof'
     const challenge = answer.headers.get('www-authenticate')
@@ -108,6 +117,51 @@ describe('a proof that proves something else is refused, and recorded with the a
     const row = await db.auditEvent.findFirst({ where: { id } })
     expect(row).toMatchObject({ event: 'mcp.caller_refused', rule, agentId: holder.agentId })
   })
+})
+
+test('while nobody can say whether a proof is new it does not count, which is no replay', async ({
+  db,
+  databaseUrl,
+  world,
+  holder,
+}) => {
+  const rest = { db, databaseUrl, port: await freePort(), brokerUrl: world.broker.url, portalUrl, encryptionKey }
+  const impatient = { broker: await startBroker({ ...rest, limits: { auditWaitMs: 1000 } }) }
+  const answer = await db.$transaction(
+    async (tx) => {
+      await tx.$executeRaw`lock table "UsedAssertion" in access exclusive mode`
+      return await call(impatient, holder.token, await dpopProof(holder.key, holder))
+    },
+    { timeout: 60_000 },
+  )
+  expect([answer.status, ruleOf(answer)]).toEqual([503, 'dpop_proof_unread'])
+  expect(answer.headers.get('www-authenticate')).toBeNull()
+  expect((await call(impatient, holder.token, await dpopProof(holder.key, holder))).status).toBe(200)
+  await impatient.broker.stop()
+})
+
+test('an agent that floods the broker with proofs is slowed before they are looked up', async ({
+  db,
+  databaseUrl,
+  world,
+  holder,
+}) => {
+  const rest = { db, databaseUrl, port: await freePort(), brokerUrl: world.broker.url, portalUrl, encryptionKey }
+  const slow = { broker: await startBroker({ ...rest, limits: { agentCallsPerSecond: 1 } }) }
+  const claimed = () => db.usedAssertion.count({ where: { clientId: `dpop:${holder.key.jkt}` } })
+  const before = await claimed()
+  const answers: Awaited<ReturnType<typeof call>>[] = []
+  let slowed: typeof answers = []
+  // A machine that is busy answers so many in so long a time that they are not too many: then more are sent.
+  await until(async () => {
+    const sent = Array.from({ length: 40 }, async () => call(slow, holder.token, await dpopProof(holder.key, holder)))
+    answers.push(...(await Promise.all(sent)))
+    slowed = answers.filter(({ status, json }) => status === 429 && json.error?.message.includes('with proofs'))
+    return slowed.length > 0
+  }, 60_000)
+  expect(new Set(slowed.map(ruleOf))).toEqual(new Set(['rate_limited']))
+  expect((await claimed()) - before).toBe(answers.length - slowed.length)
+  await slow.broker.stop()
 })
 
 test('a revoked, unbound or foreign token is refused with a good proof, too', async ({ db, world, holder }) => {
@@ -142,7 +196,8 @@ test('the token endpoint says what kind of token it gives, and takes a proof onc
   const answers = await Promise.all([ask(proof), ask(proof)])
   expect(answers.find(({ status }) => status === 200)?.body).toMatchObject({ token_type: 'DPoP' })
   const refused = { error: 'invalid_dpop_proof', rule: 'dpop_proof_invalid' }
-  expect(answers.find(({ status }) => status === 400)?.body).toMatchObject(refused)
+  const replayed = { ...refused, rule: 'dpop_proof_replayed' }
+  expect(answers.find(({ status }) => status === 400)?.body).toMatchObject(replayed)
   expect(await ask(await dpopProof(holder.key, { url: holder.url }))).toMatchObject({ status: 400, body: refused })
   expect(await ask('nonsense')).toMatchObject({ status: 400, body: refused })
 })

@@ -93,3 +93,15 @@ export class RateLimits {
     }
   }
 }
+
+/** How often the proofs of an agent are looked up: twice as often as it may call, because not all that is sent with one counts as a call. */
+export function ratesOfProofs(
+  limits: Pick<Limits, 'agentCallsPerSecond' | 'serverCallsPerSecond'>,
+  agent: RateOf,
+): RateLimits {
+  const own = (id: string): number | null => {
+    const rate = agent(id)
+    return typeof rate === 'number' ? 2 * rate : null
+  }
+  return new RateLimits({ ...limits, agentCallsPerSecond: 2 * limits.agentCallsPerSecond }, { agent: own })
+}

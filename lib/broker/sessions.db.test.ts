@@ -66,8 +66,31 @@ test('a session outlives its broker, its own one at the server with it', async (
 test('a session is its agent’s alone, and ends when it is deleted', async ({ db, world }) => {
   const [one, other] = [await reader(db, world), await reader(db, world)]
   const { session } = await post(world, one.token, initialize)
-  expect(await post(world, other.token, call, session)).toMatchObject({ status: 404 })
-  expect(await post(world, one.token, call, `${session}x`)).toMatchObject({ status: 404 })
+  const refused = async (of: { agent: TestAgent; token: string }, message: object, name: string | null) => {
+    const { status, text } = await post(world, of.token, message, name)
+    const { error } = JSON.parse(text) as { error: { code: number; data: { rule: string; decision: string } } }
+    const row = await db.auditEvent.findFirst({ where: { id: error.data.decision } })
+    expect(row).toMatchObject({ event: 'mcp.caller_refused', decision: 'deny', rule: error.data.rule })
+    expect(row).toMatchObject({ agentId: of.agent.agentId, serverId: 'fixture' })
+    return [status, error.code, error.data.rule]
+  }
+  const unknown = [404, -32001, 'session_not_found']
+  for (const message of [call, { id: 4, method: 'ping' }, { method: 'notifications/initialized' }]) {
+    expect(await refused(other, message, session)).toEqual(unknown)
+    expect(await refused(one, message, `${session}x`)).toEqual(unknown)
+  }
+  for (const method of ['GET', 'DELETE']) {
+    const headers = { authorization: `Bearer ${other.token}`, 'mcp-session-id': session ?? '' }
+    const answer = await fetch(`${world.broker.url}/mcp/fixture`, { method, headers })
+    const { error } = (await answer.json()) as { error: { data: { rule: string } } }
+    expect([answer.status, error.data.rule]).toEqual([404, 'session_not_found'])
+  }
+  // Whoever insists is counted.
+  await Promise.all(Array.from({ length: 20 }, () => post(world, other.token, call, session)))
+  const where = { event: 'mcp.caller_refused', agentId: other.agent.agentId, rule: 'session_not_found' }
+  const counted = async () =>
+    (await db.auditEvent.findMany({ where })).reduce((sum, { detail }) => sum + (detail as { count: number }).count, 0)
+  await until(async () => (await counted()) === 25)
   expect(await post(world, one.token, call, session)).toMatchObject({ status: 200 })
   const headers = { authorization: `Bearer ${one.token}`, 'mcp-session-id': session ?? '' }
   expect((await fetch(`${world.broker.url}/mcp/fixture`, { method: 'DELETE', headers })).status).toBe(200)

@@ -38,6 +38,8 @@ export type Pointer = {
 /** JSON-RPC codes of our own, in the range implementations may use. */
 export const refusedCode = -32010
 const invalidParamsCode = -32602
+/** As servers say it that keep sessions. */
+export const sessionGoneCode = -32001
 /** What names something that is none for the caller. */
 const wrongParams: ReadonlySet<string> = new Set(['task_unknown', 'task_not_yours', 'answer_unknown', 'state_expired'])
 
@@ -58,12 +60,16 @@ export function deniedCallAnswer(era: Era, id: RpcId, denial: Denial, pointer: P
 
 /** A caller or a whole request that is refused, with the HTTP status that says so too. A task that is none for the caller is a wrong parameter. */
 export function refusedAnswer(status: number, id: RpcId, denial: Denial, pointer: Pointer): Answer {
-  // What names no server at an address that has several is a wrong parameter; an address of none is none of JSON-RPC's.
-  const isWrong = wrongParams.has(denial.rule) || (denial.rule === 'server_unknown' && status === 200)
-  const code = isWrong ? invalidParamsCode : refusedCode
-  const error = { code, message: textOf(denial, pointer), data: dataOf(denial, pointer) }
+  const error = { code: codeOf(denial, status), message: textOf(denial, pointer), data: dataOf(denial, pointer) }
   const answer = errorAnswer(status, id, error)
   return status === 503 ? { ...answer, headers: { 'retry-after': '1' } } : answer
+}
+
+function codeOf({ rule }: Denial, status: number): number {
+  if (rule === 'session_not_found') return sessionGoneCode
+  // What names no server at an address that has several is a wrong parameter; an address of none is none of JSON-RPC's.
+  const isWrong = wrongParams.has(rule) || (rule === 'server_unknown' && status === 200)
+  return isWrong ? invalidParamsCode : refusedCode
 }
 
 export function resultAnswer(era: Era, id: RpcId, result: Record<string, unknown>): Answer {

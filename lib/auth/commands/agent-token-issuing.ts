@@ -135,14 +135,14 @@ async function takeProof(
   proof: Proof,
   { jkt }: TokenSubject,
 ): Promise<Result<DpopProof | null, TokenEndpointError>> {
-  const refused = (message: string) =>
-    err({ error: 'invalid_dpop_proof' as const, rule: 'dpop_proof_invalid', message })
+  const refused = (message: string, rule = 'dpop_proof_invalid') =>
+    err({ error: 'invalid_dpop_proof' as const, rule, message })
   if (!proof.ok) return refused(proof.error.message)
   if (jkt && proof.value?.jkt !== jkt) return refused('What was presented is bound to a key: prove that you hold it.')
   if (proof.value === null) return ok(null)
   const { jkt: by, jti, until } = proof.value
   if (await claimOnce(ctx, { by: `dpop:${by}`, jti, until })) return ok(proof.value)
-  return refused('The DPoP proof is refused. It was used before.')
+  return refused('The DPoP proof is refused. It was used before.', 'dpop_proof_replayed')
 }
 
 async function recordRefusal(

@@ -11,7 +11,7 @@ import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { EventMark, RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { isTaskStatus, namedForAgent, namesTask } from '../tasks/messages.ts'
-import { type Answer, errorAnswer, refusedAnswer, refusedCode, type RpcId } from '../wire.ts'
+import { type Answer, errorAnswer, refusedAnswer, refusedCode, sessionGoneCode } from '../wire.ts'
 import { AnswerTime } from './answer-time.ts'
 import { isAsk, permit } from './asks.ts'
 import { everything, mayHear, mayHearAny, methodToHear } from './changes.ts'
@@ -267,7 +267,7 @@ async function sessionGone(
   const { sessions, serverSessions } = parts.conversations
   if (serverId !== null) {
     sessions.end(session.name)
-    return sessionNotFound()
+    return sessionEnded()
   }
   const whole = await sessions.find(session.name, { caller, serverId, url: '' })
   if (whole) await serverSessions.forget(whole, server, session)
@@ -319,6 +319,12 @@ async function forAgent(
   return guarded && listener.serverId === null ? mergedNotice(server.id, guarded) : guarded
 }
 
-export function sessionNotFound(id: RpcId = null): Answer {
-  return errorAnswer(404, id, { code: -32001, message: 'Session not found: begin a new one with initialize.' })
+/** Its server has ended it. */
+export function sessionEnded(): Answer {
+  const data = { rule: 'session_ended' }
+  return errorAnswer(404, null, {
+    code: sessionGoneCode,
+    message: 'Session not found: begin a new one with initialize.',
+    data,
+  })
 }

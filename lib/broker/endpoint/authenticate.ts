@@ -5,12 +5,15 @@ import { verifyDpopProof } from '#lib/auth/rules/dpop.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
 import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
+import type { RateLimits } from '../rate-limits.ts'
 import type { SeenProofs } from './proofs.ts'
 import type { TokenVerifier, VerifiedToken } from './tokens.ts'
 
 export type Authentication = {
   tokens: TokenVerifier
   proofs: SeenProofs
+  /** How often an agent's proofs are looked up in the database. */
+  proofRates: RateLimits
   /** Reads the registry again; for a token whose key is not known yet. */
   refresh: () => Promise<void>
   now: () => Date
@@ -81,7 +84,7 @@ function readToken(authorization: string): Presented {
 
 /** A bound token counts with the proof of its key only, and a proof with a bound token only. */
 async function refuseBinding(
-  { proofs, now }: Authentication,
+  { proofs, proofRates, now }: Authentication,
   request: IncomingMessage,
   given: { scheme: Scheme; token: string; resource: string; verified: AccessToken },
 ): Promise<Denial | null> {
@@ -104,11 +107,15 @@ async function refuseBinding(
   if (proven.value.jkt !== verified.jkt) {
     return { rule: 'token_binding', message: 'The proof is of another key than the one the token is bound to.' }
   }
-  if (await proofs.take(proven.value, now())) return null
-  return {
-    rule: 'dpop_proof_invalid',
-    message: 'The DPoP proof is refused. It was used before, or that cannot be read.',
-  }
+  const tooOften = proofRates.takeForAgent(verified.agentId)
+  if (tooOften) return { ...tooOften, message: 'Too many requests with proofs came in a short time.' }
+  return taken[await proofs.take(proven.value, now())]
+}
+
+const taken: Record<Awaited<ReturnType<SeenProofs['take']>>, Denial | null> = {
+  new: null,
+  replayed: { rule: 'dpop_proof_replayed', message: 'The DPoP proof is refused. It was used before.' },
+  unread: { rule: 'dpop_proof_unread', message: 'Whether the DPoP proof was used before cannot be read now.' },
 }
 
 function denied(rule: RuleId, message: string): Result<never, Denial> {

@@ -1,5 +1,5 @@
 import { dpopAlgorithms } from '#lib/auth/rules/dpop.ts'
-import type { Denial } from '#lib/guardrails/schema.ts'
+import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
 import type { Scheme } from './authenticate.ts'
 
 /** Where this broker is, and who issues tokens for it. */
@@ -26,9 +26,12 @@ export function resourceMetadata(addresses: ResourceAddresses, path: string): Re
 /** Rules that a new token would not lift: the token is right, its holder may not (RFC 6750 §3.1 says insufficient_scope). */
 const aboutTheHolder = new Set(['killed', 'agent_unknown', 'agent_not_active', 'run_not_open'])
 
-/** The status of a refused caller: 401 when another token could help, 403 when none would. */
-export function statusOf({ rule }: Denial): 401 | 403 {
-  return aboutTheHolder.has(rule) ? 403 : 401
+/** Rules that the same token will pass later. */
+const passing: Partial<Record<RuleId, 429 | 503>> = { rate_limited: 429, dpop_proof_unread: 503 }
+
+/** The status of a refused caller: 401 when another token could help, 403 when none would, another one when time does. */
+export function statusOf({ rule }: Denial): 401 | 403 | 429 | 503 {
+  return passing[rule] ?? (aboutTheHolder.has(rule) ? 403 : 401)
 }
 
 /**
@@ -54,6 +57,6 @@ export function challenge(
 }
 
 function errorOf(denial: Denial): string {
-  if (denial.rule === 'dpop_proof_invalid') return 'invalid_dpop_proof'
+  if (denial.rule === 'dpop_proof_invalid' || denial.rule === 'dpop_proof_replayed') return 'invalid_dpop_proof'
   return statusOf(denial) === 403 ? 'insufficient_scope' : 'invalid_token'
 }

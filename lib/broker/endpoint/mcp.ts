@@ -6,7 +6,6 @@ import { requestLimitsFor } from '#lib/guardrails/rules/own-limits.ts'
 import { requestTooDeep, requestTooLarge } from '#lib/guardrails/rules/request-limits.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { inexactDenial } from '../denials.ts'
-import { sessionNotFound } from '../conversation/session-stream.ts'
 import { subscribe } from '../conversation/subscriptions.ts'
 import { Talk } from '../conversation/talk.ts'
 import { listTools } from '../listing.ts'
@@ -26,17 +25,10 @@ import { authenticate } from './authenticate.ts'
 import { cancelledId } from './cancellations.ts'
 import { type Admitted, type Exchange, malformed, type McpEndpointParts, refused, tooOften } from './exchange.ts'
 import { notJson, notJsonContent } from './malformed.ts'
-import {
-  answerOther,
-  answerRest,
-  answerWithoutBody,
-  idOf,
-  isMessage,
-  listenerOf,
-  requestKey,
-} from './other-exchanges.ts'
+import { isMessage } from './messages.ts'
+import { answerOther, answerRest, answerWithoutBody, listenerOf, requestKey } from './other-exchanges.ts'
 import { type BrokeredMethod, isBrokered, paramMismatch, readRequest } from './protocol.ts'
-import { refuseCaller, refuseRequest, refuseToken } from './refusing.ts'
+import { refuseCaller, refuseRequest, refuseSession, refuseToken } from './refusing.ts'
 import type { BodyRefusal } from './request-bodies.ts'
 import { sessionNamed, TooManyNames } from './session-requests.ts'
 import { sessionHeader } from './sessions.ts'
@@ -89,7 +81,7 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   const { era, id, method, params } = rpc.value
   const named = era === 'legacy' ? sessionNamed(parts.pipeline, rest, singleHeader(request, sessionHeader)) : undefined
   const session = named instanceof Promise ? await named : named
-  if (session === null) return send(response, sessionNotFound(id))
+  if (session === null) return send(response, await refuseSession(parts, rest, body))
   if (session instanceof TooManyNames) return send(response, tooOften(parts, rest, session.denial, id))
   // What is no method here the SDK says as it says it of any other: those of sessions since 2026-07-28, those of tasks where there are none.
   const isNone = isTaskMethod(method)

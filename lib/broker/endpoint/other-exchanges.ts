@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { err } from '#lib/core/result.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { Listener } from '../conversation/listening.ts'
-import { openSessionStream, sessionNotFound } from '../conversation/session-stream.ts'
+import { openSessionStream } from '../conversation/session-stream.ts'
 import { passedTo } from '../passing.ts'
 import { metaKey } from '../upstream/envelope.ts'
 import type { RpcMessage } from '../upstream/http.ts'
@@ -12,6 +12,8 @@ import { type Admitted, type Exchange, malformed, type McpEndpointParts, refused
 import { greetFirst } from './greeting.ts'
 import { send, singleHeader } from './http-messages.ts'
 import { notEventStream } from './malformed.ts'
+import { idOf, isMessage } from './messages.ts'
+import { refuseSession } from './refusing.ts'
 import { answerWithSdk } from './sdk.ts'
 import { takeAnswer } from './answers.ts'
 import { beginSession, endSession, sessionNamed, takeNotice, TooManyNames } from './session-requests.ts'
@@ -36,7 +38,7 @@ export async function answerOther(
     return answerCounted(parts, exchange, { text, body, session: session.value })
   }
   const session = await sessionNamed(pipeline, exchange, name)
-  if (session === null) return send(response, sessionNotFound(idOf(body)))
+  if (session === null) return send(response, await refuseSession(parts, exchange, body))
   if (session instanceof TooManyNames) return send(response, tooOften(parts, exchange, session.denial, idOf(body)))
   if (body['method'] === undefined && body['id'] !== undefined) {
     return send(response, await takeAnswer(pipeline, exchange, { session, body }))
@@ -73,7 +75,7 @@ export async function answerWithoutBody(parts: McpEndpointParts, exchange: Excha
   const isOfSession = request.method === 'GET' || request.method === 'DELETE'
   if (name === undefined || !isOfSession) return answerRest(parts, exchange, { text: null, body: undefined })
   const session = await sessionNamed(parts.pipeline, exchange, name)
-  if (!session) return send(response, sessionNotFound())
+  if (!session) return send(response, await refuseSession(parts, exchange))
   if (session instanceof TooManyNames) return send(response, tooOften(parts, exchange, session.denial))
   if (request.method === 'DELETE') return send(response, await endSession(parts.pipeline, exchange, session))
   const listener = listenerOf(exchange)
@@ -89,20 +91,10 @@ export function listenerOf({ caller, agent, serverId, request, response, gone }:
   return { caller, agent, serverId, response, accept: request.headers.accept, gone }
 }
 
-export function isMessage(body: unknown): body is RpcMessage {
-  return typeof body === 'object' && body !== null && !Array.isArray(body)
-}
-
 /** Whether a message claims the envelope of 2026-07-28. */
 function isEnveloped({ params }: RpcMessage): boolean {
   const meta = (params as { _meta?: Record<string, unknown> } | null | undefined)?._meta
   return typeof meta === 'object' && meta !== null && metaKey.version in meta
-}
-
-/** Of what claims to be a message. */
-export function idOf(body: unknown): RpcId {
-  const id = isMessage(body) ? body['id'] : null
-  return typeof id === 'string' || typeof id === 'number' ? id : null
 }
 
 /** A client that names no session cannot be told from another one of the same run: nothing of it can be cancelled. */

@@ -16,17 +16,18 @@ export class SeenProofs {
     this.#options = options
   }
 
-  /** True for the first time a proof is shown, at whichever broker. */
-  async take(proof: DpopProof, now: Date): Promise<boolean> {
+  /** `new` for the first time a proof is shown, at whichever broker; `unread` when nobody can say. */
+  async take(proof: DpopProof, now: Date): Promise<'new' | 'replayed' | 'unread'> {
     this.#forget(now.getTime())
     const name = `${proof.jkt} ${proof.jti}`
-    if (this.#until.has(name) || this.#until.size >= rememberedMax) return false
+    if (this.#until.has(name)) return 'replayed'
+    if (this.#until.size >= rememberedMax) return 'unread'
     this.#until.set(name, proof.until.getTime())
     try {
-      return await this.#options.claim(proof)
+      return (await this.#options.claim(proof)) ? 'new' : 'replayed'
     } catch (error) {
       this.#options.log.warn({ err: error }, 'whether a proof was used before cannot be read: it does not count')
-      return false
+      return 'unread'
     }
   }
 

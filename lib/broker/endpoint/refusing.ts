@@ -7,7 +7,7 @@ import type { Answer, RpcId } from '../wire.ts'
 import { schemeOf } from './authenticate.ts'
 import { challenge, statusOf } from './challenge.ts'
 import { type Admitted, type Exchange, type McpEndpointParts, refused } from './exchange.ts'
-import { idOf } from './other-exchanges.ts'
+import { idOf } from './messages.ts'
 
 // Who is refused before anything is decided about a call: each of them on record before the answer, or not answered so.
 
@@ -36,6 +36,15 @@ export function refuseRequest(
   { status, denial, body }: { status: number; denial: Denial; body?: unknown },
 ): Promise<Answer> {
   return refuseCaller(parts, { status, caller, serverId, denial, id: body === undefined ? null : idOf(body) })
+}
+
+/** Of a session that the caller names and does not have: 404, as MCP demands, whoever else may have it. */
+export function refuseSession(parts: McpEndpointParts, exchange: Exchange & Admitted, body?: unknown): Promise<Answer> {
+  const denial: Denial = {
+    rule: 'session_not_found',
+    message: 'Session not found: begin a new one with initialize.',
+  }
+  return refuseRequest(parts, exchange, { status: 404, denial, body })
 }
 
 type RefusedCaller = { status: number; caller: Caller; serverId: string | null; denial: Denial; id?: RpcId }

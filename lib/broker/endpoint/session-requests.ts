@@ -7,7 +7,7 @@ import { askMethods, tasksMethod } from '#lib/registry/schema.ts'
 import { askable } from '../conversation/asks.ts'
 import { mayHearAny } from '../conversation/changes.ts'
 import { mayRead } from '../conversation/listening.ts'
-import { sessionNotFound } from '../conversation/session-stream.ts'
+import { sessionEnded } from '../conversation/session-stream.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
 import { keepsTasks, mayUseTasks } from '../tasks/offered.ts'
 import type { UpstreamSession } from '../upstream/request.ts'
@@ -212,7 +212,7 @@ export async function passOn(
       return accepted
     }
     sessions.end(session.name)
-    return sessionNotFound()
+    return sessionEnded()
   } catch {
     // What was said is lost, as on any connection: whoever waits for it has a deadline.
     return accepted
