@@ -2,6 +2,7 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError, invariant } from '#lib/core/errors.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
+import { KeyUnavailable } from '#lib/core/key-wrapper.ts'
 import { keyIdOf } from '#lib/core/secret-box.ts'
 import { enqueue, jobs } from '#lib/jobs/contracts.ts'
 import { currentKeyId, type Keyring, proveKeyring } from './keyring.ts'
@@ -57,7 +58,7 @@ export async function rotateKeys(
 
 /**
  * Wraps every sealed thing under the current key that is not yet; what it did before is left alone, so it may stop and run again at any
- * time. Only for our own processes. It is done when a pass finds nothing; until then it asks for another one.
+ * time. Only for our own processes. It is done when a pass finds nothing; until then it asks for another one. What does not open is named and left; all else goes on.
  */
 export async function rewrapSealed(ctx: Ctx, { keyring }: { keyring: Keyring }): Promise<{ rewrapped: number }> {
   if (ctx.actor.kind !== 'system') throw new DomainError('forbidden', 'Keys are wrapped anew by the platform only.')
@@ -65,6 +66,7 @@ export async function rewrapSealed(ctx: Ctx, { keyring }: { keyring: Keyring }):
   if (keyId === null) return { rewrapped: 0 }
   let found = 0
   let rewrapped = 0
+  const closed: string[] = []
   try {
     for (const place of sealedPlaces) {
       for (let after = ''; ;) {
@@ -72,7 +74,12 @@ export async function rewrapSealed(ctx: Ctx, { keyring }: { keyring: Keyring }):
         for (const row of rows) {
           if (keyIdOf(row.sealed) === keyId) continue
           found += 1
-          const sealed = await keyring.rewrap(row.sealed, place.contextOf(row))
+          const sealed = await keyring.rewrap(row.sealed, place.contextOf(row)).catch((error: unknown) => {
+            // Without the service nothing goes on; a thing that does not open keeps no other from the new key.
+            if (error instanceof KeyUnavailable) throw error
+            closed.push(`${place.table}.${place.column} of ${row.id} does not open${because(error)}`)
+            return null
+          })
           if (!sealed) continue
           const change = { id: row.id, before: row.sealed, after: sealed, keyId: keyIdOf(sealed) }
           rewrapped += await ctx.db.$executeRaw(replaceSql(place, change))
@@ -82,15 +89,20 @@ export async function rewrapSealed(ctx: Ctx, { keyring }: { keyring: Keyring }):
         after = last.id
       }
     }
+    if (closed.length > 0) {
+      const more = closed.length > 1 ? ` And ${closed.length - 1} more.` : ''
+      throw new DomainError('unavailable', `${closed[0]}${more}`)
+    }
   } catch (error) {
-    await note(ctx, {
-      rewrapped,
-      lastError: error instanceof DomainError ? error.message : 'a sealed thing does not open',
-    })
+    await note(ctx, { rewrapped, lastError: error instanceof DomainError ? error.message : 'it stopped unforeseen' })
     throw error
   }
   await finish(ctx, { keyId, rewrapped, done: found === 0 })
   return { rewrapped }
+}
+
+function because(error: unknown): string {
+  return error instanceof DomainError ? `: ${error.message}` : ': it is not what was sealed there.'
 }
 
 async function note(ctx: Ctx, { rewrapped, lastError }: { rewrapped: number; lastError: string | null }) {

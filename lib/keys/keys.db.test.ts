@@ -1,10 +1,7 @@
-import { randomBytes } from 'node:crypto'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemActor } from '#lib/auth/ctx.ts'
-import { parseBrokerConfig } from '#lib/config/broker.ts'
 import type { KeySource } from '#lib/config/keys.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import { keyIdOf } from '#lib/core/secret-box.ts'
@@ -17,56 +14,17 @@ import { setServerCredential } from '#lib/registry/commands.ts'
 import { createKeyring, type Keyring, proveKeyring, rewrapSealed, rotateKeys } from './commands.ts'
 import { getKeys } from './queries.ts'
 import { sealedPlaces } from './sealed-places.ts'
-import { fakeAwsKms, fakeGcpKms, type FakeKms, fakeVault } from './testing/fake-kms.ts'
+import { keyServices, keysOf, newKey } from './testing/drivers.ts'
 
-const newKey = () => randomBytes(32).toString('base64')
-const awsKey = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'
-const gcpKey = 'projects/test/locations/europe-west3/keyRings/platform/cryptoKeys/wheelhouse'
-const config = (env: Record<string, string>) =>
-  parseBrokerConfig({ DATABASE_URL: 'postgresql://db/wheelhouse', ...env }).keys
+const { services, folder: makeFolder, end } = keyServices()
 
 let folder: string
-const running: FakeKms[] = []
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'wheelhouse-keys-'))
+  folder = await makeFolder()
 })
-afterEach(async () => {
-  vi.unstubAllEnvs()
-  await Promise.all(running.splice(0).map((fake) => fake.stop()))
-  await rm(folder, { recursive: true })
-})
+afterEach(end)
 
-async function started<T extends FakeKms>(fake: Promise<T>): Promise<T> {
-  running.push(await fake)
-  return await fake
-}
-
-/** Each driver with the service behind it, configured as an operator does it. */
-const drivers = {
-  async 'aws-kms'() {
-    const fake = await started(fakeAwsKms(awsKey))
-    vi.stubEnv('AWS_ENDPOINT_URL_KMS', fake.url)
-    vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDEXAMPLE')
-    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'example')
-    return { fake, sources: config({ WHEELHOUSE_KEYS: `aws-kms:${awsKey}` }) }
-  },
-  async 'gcp-kms'() {
-    const [file, subjectFile] = [join(folder, 'account.json'), join(folder, 'subject')]
-    await writeFile(subjectFile, 'workload')
-    const fake = await started(fakeGcpKms(gcpKey, { subject: 'workload', subjectFile }))
-    await writeFile(file, JSON.stringify(fake.account))
-    vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', file)
-    return { fake, sources: config({ WHEELHOUSE_KEYS: `gcp-kms:${gcpKey}`, WHEELHOUSE_GCP_KMS_URL: fake.url }) }
-  },
-  async 'vault-transit'() {
-    const token = 'hvs.example'
-    const fake = await started(fakeVault({ token, mount: 'transit', name: 'wheelhouse' }))
-    const env = { WHEELHOUSE_KEYS: 'vault-transit:transit/wheelhouse', VAULT_ADDR: fake.url, VAULT_TOKEN: token }
-    return { fake, sources: config(env) }
-  },
-}
-
-describe.each(Object.entries(drivers))('%s', (_, start) => {
+describe.each(Object.entries(services))('%s', (_, start) => {
   dbTest('wraps a data key for each thing, and opens it after a restart', async ({ db }) => {
     const { fake, sources } = await start()
     const sealed = await createKeyring(sources, db).seal('canary-secret', 'here')
@@ -106,7 +64,7 @@ describe.each(Object.entries(drivers))('%s', (_, start) => {
 })
 
 describe('a key file', () => {
-  const source = (): KeySource[] => config({ WHEELHOUSE_KEYS: `file:${join(folder, 'keys')}` })
+  const source = (): KeySource[] => keysOf({ WHEELHOUSE_KEYS: `file:${join(folder, 'keys')}` })
 
   dbTest('holds its keys, newest first, for its owner alone', async ({ db }) => {
     const [newest, old] = [newKey(), newKey()]
@@ -143,7 +101,7 @@ describe('a wrong configuration is refused with the variable named', () => {
     [{ WHEELHOUSE_KEYS: 'gcp-kms:projects/x' }, /WHEELHOUSE_KEYS/],
     [{ WHEELHOUSE_KEYS: 'vault-transit:transit/wheelhouse' }, /VAULT_ADDR[^]*VAULT_TOKEN/],
     [{ WHEELHOUSE_ENCRYPTION_KEY: `${newKey()},short` }, /WHEELHOUSE_ENCRYPTION_KEY/],
-  ])('%j', (env, message) => expect(() => config(env as Record<string, string>)).toThrow(message))
+  ])('%j', (env, message) => expect(() => keysOf(env as Record<string, string>)).toThrow(message))
 })
 
 /** Every rotation begins without one before. */
@@ -158,7 +116,7 @@ describe('rotation', () => {
     async ({ db }) => {
       await begin(db)
       const [old, next] = [newKey(), newKey()]
-      const before = createKeyring(config({ WHEELHOUSE_ENCRYPTION_KEY: old }), db)
+      const before = createKeyring(keysOf({ WHEELHOUSE_ENCRYPTION_KEY: old }), db)
       const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }))
       const servers = await Promise.all(['a', 'b', 'c'].map(() => makeServer(db)))
       for (const serverId of servers) {
@@ -167,7 +125,7 @@ describe('rotation', () => {
           secretBox: before,
         })
       }
-      const both = createKeyring(config({ WHEELHOUSE_ENCRYPTION_KEY: `${next},${old}` }), db)
+      const both = createKeyring(keysOf({ WHEELHOUSE_ENCRYPTION_KEY: `${next},${old}` }), db)
       expect((await getKeys(admin, { keyring: both })).current.id).toBe(before.keyIds[0])
       expect(await rotateKeys(admin, { input: { reason: 'yearly' }, keyring: both })).toEqual({
         ok: true,
@@ -192,7 +150,7 @@ describe('rotation', () => {
         await db.upstreamCredential.findMany({ select: { id: true, updatedAt: true }, orderBy: { id: 'asc' } }),
       ).toEqual(setAt)
 
-      const after = createKeyring(config({ WHEELHOUSE_ENCRYPTION_KEY: next }), db)
+      const after = createKeyring(keysOf({ WHEELHOUSE_ENCRYPTION_KEY: next }), db)
       for (const serverId of servers) {
         const { ciphertext, keyId } = await db.upstreamCredential.findFirstOrThrow({ where: { serverId } })
         expect(keyId).toBe(both.keyIds[0])
@@ -216,7 +174,7 @@ describe('rotation', () => {
   dbTest('a credential that is replaced meanwhile is not overwritten', async ({ db }) => {
     await begin(db)
     const [old, next] = [newKey(), newKey()]
-    const both = createKeyring(config({ WHEELHOUSE_ENCRYPTION_KEY: `${next},${old}` }), db)
+    const both = createKeyring(keysOf({ WHEELHOUSE_ENCRYPTION_KEY: `${next},${old}` }), db)
     const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }))
     const serverId = await makeServer(db)
     const set = (secret: string, secretBox: Keyring) =>
@@ -238,7 +196,7 @@ describe('rotation', () => {
   })
 
   dbTest('only who may rotates, and only the platform wraps anew', async ({ db }) => {
-    const keyring = createKeyring(config({ WHEELHOUSE_ENCRYPTION_KEY: newKey() }), db)
+    const keyring = createKeyring(keysOf({ WHEELHOUSE_ENCRYPTION_KEY: newKey() }), db)
     const ctx = ctxFor(db, await makePerson(db, { roles: ['builder'] }))
     await expect(rotateKeys(ctx, { input: { reason: 'x' }, keyring })).rejects.toMatchObject({ code: 'forbidden' })
     await expect(getKeys(ctx, { keyring })).rejects.toMatchObject({ code: 'forbidden' })
