@@ -68,12 +68,13 @@ describe.each(['2025-11-25', '2026-07-28'])('the official client scenarios of %s
       const args = ['client', '--command', command, '--requirements', revision, '--timeout', '120000', '-o', folder]
       const env = { ...process.env, CONFORMANCE_DRIVER: driver }
       const run = spawn(process.execPath, [suite, ...args], { cwd: folder, env })
-      const [output] = await Promise.all([text(run.stdout), text(run.stderr), once(run, 'close')])
+      const [output, , [exitCode]] = await Promise.all([text(run.stdout), text(run.stderr), once(run, 'close')])
       await rm(folder, { recursive: true })
       // `✓ name: 3 passed, 0 failed`; a warning counts as a failure too.
       const lines = [...output.matchAll(/^\W*([✓✗])\W*(\S+): (\d+) passed, (\d+) failed(.*)$/gmu)]
       const failed = lines.filter(([, sign]) => sign === '✗').map(([line]) => line)
       expect(failed).toEqual([])
+      expect(exitCode).toBe(0)
       const passed = lines.filter(([, sign]) => sign === '✓').map(([, , name]) => name)
       expect(passed.length).toBeGreaterThanOrEqual(18)
       expect(passed).toEqual(expect.arrayContaining(shown))
