@@ -16,6 +16,7 @@ import { type CallRecord, finishedRow, intendedRow } from './audit/records.ts'
 import { denialOf, type End, endGuarded, endOf, explainedEnd, failedHere, isStopped, outcomeOf } from './call-ends.ts'
 import { converse, type Turn } from './conversation/conversation.ts'
 import { deadlineOf } from './limits.ts'
+import { AnswerTime } from './conversation/answer-time.ts'
 import { decideAnswers, isContinued, readContinued, withEdited } from './conversation/continued.ts'
 import { AskRefused } from './conversation/refusal.ts'
 import { isKeptHere } from './conversation/session-methods.ts'
@@ -183,13 +184,11 @@ async function carriedOut(
   }
   const changes = tool.class !== 'read'
   // In flight before its intent is recorded, so that a stop that comes in between still finds it.
-  const deadline = deadlineOf(parts.limits, allowed)
-  const { deadlineMs = deadline.limit } = request
-  const running = parts.inFlight.begin(call, {
-    teamId: agent.teamId,
-    deadline: deadlineMs < deadline.limit ? { limit: deadlineMs, limitOf: 'platform' } : deadline,
-    gone: request.gone,
-  })
+  const ownDeadline = deadlineOf(parts.limits, allowed)
+  const { deadlineMs = ownDeadline.limit } = request
+  const deadline = deadlineMs < ownDeadline.limit ? ({ limit: deadlineMs, limitOf: 'platform' } as const) : ownDeadline
+  const running = parts.inFlight.begin(call, { teamId: agent.teamId, deadline, gone: request.gone })
+  const time = new AnswerTime(running, { askMs: parts.limits.askDeadlineMs, deadline })
   let large: LargeReply | undefined
   let passed = false
   try {
@@ -198,7 +197,7 @@ async function carriedOut(
     const sentAt = performance.now()
     // As it is now: its credential may have changed.
     const server = parts.view.servers.get(call.serverId) ?? (allowed.server as BrokeredServer)
-    const turn = { server, agent, tool, grant, call, running, record, intended: changes }
+    const turn = { server, agent, tool, grant, call, running, time, record, intended: changes }
     request.talk.begin(parts, turn)
     const end = await forward(parts, request, turn)
     large = end.reply?.ok ? end.reply.large : undefined

@@ -106,6 +106,18 @@ describe('servers over stdio behind the broker', { timeout: 90_000 }, () => {
     }
   }
 
+  for (const serverId of ['modern-program', 'legacy-program']) {
+    test(`${serverId} has its time again with each word of its progress`, async ({ db, world }) => {
+      const agent = await makeAgent(db)
+      await makeGrant(db, { agentId: agent.agentId, serverId })
+      await db.agent.update({ where: { id: agent.agentId }, data: { callDeadlineSeconds: 4 } })
+      const client = await agentSession(db, world, { agent, serverId })
+      const call = { name: 'steps', arguments: { count: 20, everyMs: 300 } }
+      expect(textOf(await client.callTool(call, { onprogress: () => {} }))).toBe('20 steps')
+      await client.close()
+    })
+  }
+
   test('its credential becomes its variable, and no agent, row or log sees it', async ({ db, world }) => {
     const agent = await makeAgent(db)
     await makeGrant(db, { agentId: agent.agentId, serverId: 'modern-program' })

@@ -1,12 +1,15 @@
 import type { BindingLimit } from '#lib/guardrails/rules/own-limits.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
 import type { Running } from '../in-flight.ts'
 import { unanswered } from './refusal.ts'
 
-/** How long a call still has: for the agent's answers while it is asked something, as long as at first from then on. */
+/** How long a call still has: for the agent's answers while it is asked something, as long as at first from then on, and with all progress. */
 export class AnswerTime {
   readonly #running: Running
+  /** The longest it may take in all, whatever is asked and however it goes on. */
   readonly #askMs: number
-  readonly #deadline: BindingLimit
+  #deadline: BindingLimit
+  #late: Denial | undefined
   #open = 0
 
   constructor(running: Running, { askMs, deadline }: { askMs: number; deadline: BindingLimit }) {
@@ -29,6 +32,16 @@ export class AnswerTime {
 
   /** The server is at work; while the agent is asked, it is the agent that is waited for. */
   progressed(): void {
-    if (this.#open === 0) this.#running.extend(this.#deadline, { longestMs: this.#askMs })
+    if (this.#open > 0) return
+    // Who reports progress never has less time than who does not.
+    const longestMs = Math.max(this.#askMs, this.#deadline.limit)
+    this.#running.extend(this.#deadline, { longestMs, ...(this.#late ? { late: this.#late } : {}) })
+  }
+
+  /** What it is for may be long in coming: it has all the time there is, and `late` says what did not come. */
+  waitsLong(late: Denial): void {
+    this.#deadline = { limit: this.#askMs, limitOf: 'platform' }
+    this.#late = late
+    this.progressed()
   }
 }

@@ -14,6 +14,7 @@ import type { TraceContext } from '../telemetry/trace-context.ts'
 import type { RpcReply } from '../upstream/http.ts'
 import { processCaller } from '../upstream/pool.ts'
 import type { BrokeredServer } from '../view/view.ts'
+import type { AnswerTime } from './answer-time.ts'
 import { askable } from './asks.ts'
 import { askedByResult } from './input-required.ts'
 import { callInOwnSession } from './own-call.ts'
@@ -31,6 +32,8 @@ export type Turn = {
   grant: GrantFacts
   call: ToolCall
   running: Running
+  /** How long it still has. */
+  time: AnswerTime
   /** What it is recorded with. */
   record: CallRecord
   /** Its intent is on the record. */

@@ -12,7 +12,8 @@ export type Answers = Record<string, unknown>
 export type Outcome = { reply: RpcReply } | { asks: [string, Ask][] } | { ended: Denial | null } | { failed: string }
 
 export type HandedOver = { id: string; callId: string; agentId: string; answers: Answers }
-export type HandoverState = { id: string; isTaken: boolean; outcome: Outcome | null }
+/** `takenAt`: when it was taken or the call's server was last at work, in milliseconds since 1970. */
+export type HandoverState = { id: string; takenAt: number | null; outcome: Outcome | null }
 
 /** What replicas hand to each other about calls that wait at one of them: a row each, read by the two only. */
 export class HandoverRows {
@@ -60,10 +61,16 @@ export class HandoverRows {
     return await Promise.all(
       rows.map(async ({ id, takenAt, outcome }) => ({
         id,
-        isTaken: takenAt !== null,
+        takenAt: takenAt && takenAt.getTime(),
         outcome: outcome && ((await this.#open(id, outcome)) as Outcome),
       })),
     )
+  }
+
+  /** Their calls go on: whoever waits for them is to know. */
+  async progressed(ids: readonly string[]): Promise<void> {
+    await this.#ctx().db.$executeRaw`update "McpHandover" set "takenAt" = now() where "id" = any(${[...ids]}::uuid[])`
+    for (const id of ids) await this.#tell(`handed:${id}`)
   }
 
   /** Which of these nobody waits for any more. */

@@ -2,13 +2,19 @@ import type { Log } from '#lib/log/log.ts'
 import { CallEnded } from '../in-flight.ts'
 import { untilAborted } from '../until-aborted.ts'
 import type { HandedOver, HandoverRows, Outcome } from './handover-rows.ts'
-import type { SuspendedCalls } from './suspended-calls.ts'
+import type { SuspendedCall, SuspendedCalls } from './suspended-calls.ts'
 
 const pollMs = 1000
 /** The replica that has the call takes what is handed to it within a nudge, or a poll; one that has not by now is gone. */
 const takenMs = 4000
 
-type Waiter = { since: number; resolve: (outcome: Outcome | null) => void }
+type Waiter = {
+  since: number
+  resolve: (outcome: Outcome | null) => void
+  progressed: () => void
+  /** When the replica that has the call was last heard of it. */
+  heardAt: number | null
+}
 
 /**
  * A call that waits at one replica for what its agent answers at another: the answers are handed over, and how the call goes on comes back.
@@ -22,7 +28,7 @@ export class Handovers {
   /** Handed over by this replica. */
   readonly #waiting = new Map<string, Waiter>()
   /** Taken by this replica. */
-  readonly #working = new Map<string, AbortController>()
+  readonly #working = new Map<string, { controller: AbortController; call: SuspendedCall | null; told: number }>()
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> | null = null
   #again = false
@@ -34,11 +40,17 @@ export class Handovers {
     this.#ms = options.longestMs
   }
 
-  /** Hands answers over, and resolves with how the call went on; null when no replica has it. The signal's end ends the call, too. */
-  async send({ callId, ...rest }: Omit<HandedOver, 'id'>, signal: AbortSignal): Promise<Outcome | null> {
+  /**
+   * Hands answers over, and resolves with how the call went on; null when no replica has it. The signal's end ends the call, too; `progressed` is called as long as its server says that
+   * it is at work.
+   */
+  async send(
+    { callId, ...rest }: Omit<HandedOver, 'id'>,
+    { signal, progressed }: { signal: AbortSignal; progressed: () => void },
+  ): Promise<Outcome | null> {
     const id = await untilAborted(this.#rows.open({ callId, ...rest, ms: this.#ms }), signal)
     const { promise, resolve } = Promise.withResolvers<Outcome | null>()
-    this.#waiting.set(id, { since: performance.now(), resolve })
+    this.#waiting.set(id, { since: performance.now(), resolve, progressed, heardAt: null })
     this.watch()
     try {
       const outcome = await untilAborted(promise, signal)
@@ -92,24 +104,39 @@ export class Handovers {
     }
     if (this.#working.size > 0) {
       for (const id of await this.#rows.cancelled([...this.#working.keys()])) {
-        this.#working.get(id)?.abort(new CallEnded(null))
+        this.#working.get(id)?.controller.abort(new CallEnded(null))
       }
+      await this.#tellProgress()
     }
     if (this.#waiting.size === 0) return
-    for (const { id, isTaken, outcome } of await this.#rows.states([...this.#waiting.keys()])) {
+    for (const { id, takenAt, outcome } of await this.#rows.states([...this.#waiting.keys()])) {
       const waiter = this.#waiting.get(id)
-      if (outcome) waiter?.resolve(outcome)
-      const isLate = waiter !== undefined && !isTaken && performance.now() - waiter.since > takenMs
+      if (!waiter) continue
+      if (outcome) waiter.resolve(outcome)
+      if (waiter.heardAt !== null && takenAt !== waiter.heardAt) waiter.progressed()
+      waiter.heardAt = takenAt
+      const isLate = takenAt === null && performance.now() - waiter.since > takenMs
       if (isLate && (await this.#rows.withdraw(id))) waiter.resolve(null)
     }
+  }
+
+  /** Of those whose server was at work since this was said last. */
+  async #tellProgress(): Promise<void> {
+    const ids: string[] = []
+    for (const [id, working] of this.#working) {
+      if (!working.call || working.call.progress === working.told) continue
+      working.told = working.call.progress
+      ids.push(id)
+    }
+    if (ids.length > 0) await this.#rows.progressed(ids)
   }
 
   /** At the replica that has the call. */
   async #carryOn({ id, callId, agentId, answers }: HandedOver): Promise<void> {
     const controller = new AbortController()
-    this.#working.set(id, controller)
+    const suspended = this.#suspended.find(callId, agentId)
+    this.#working.set(id, { controller, call: suspended, told: suspended?.progress ?? 0 })
     try {
-      const suspended = this.#suspended.find(callId, agentId)
       // What is told from now on has no exchange to go to.
       const came = suspended ? await suspended.goOn(answers, controller.signal) : null
       const reply = came && (await suspended!.whole(came))

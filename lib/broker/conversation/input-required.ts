@@ -3,7 +3,7 @@ import { parseJson } from '#lib/core/parse-json.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
 import { mayStream } from '../large/may-stream.ts'
-import { deadlineOf, limitsFor } from '../limits.ts'
+import { limitsFor } from '../limits.ts'
 import { messageFor, recordedArguments } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
@@ -11,7 +11,6 @@ import { UpstreamFailure } from '../upstream/failure.ts'
 import { untilAborted } from '../until-aborted.ts'
 import type { RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
-import { AnswerTime } from './answer-time.ts'
 import { type Ask, asksAtOnceMax, byAnswer, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
 import { inSession } from './in-session.ts'
@@ -70,11 +69,7 @@ export async function askedByResult(
 ): Promise<RpcReply> {
   const { turn, connection, capabilities } = options
   const { talk, caller } = request
-  const { running, tool, server, call } = turn
-  const time = new AnswerTime(running, {
-    askMs: parts.limits.askDeadlineMs,
-    deadline: deadlineOf(parts.limits, turn),
-  })
+  const { running, time, tool, server, call } = turn
   let { reply } = options
   for (let round = 0; round < roundsMax; round += 1) {
     const { inputRequests = {}, requestState } = reply.result

@@ -47,7 +47,7 @@ async function callOnce(
   // The agent asked for the stream first, and what the server has to say over it may be about this call.
   if (session.opening) await untilAborted(session.opening, signal)
   const relay = new OwnSessionRelay(parts, request, { ...turn, session, connection })
-  if (tool.isMethod && tool.name === 'tasks/result') waitForTask(parts, running)
+  if (tool.isMethod && tool.name === 'tasks/result') waitForTask(parts, turn)
   const isTask = isOfTask(request)
   let isOver = !isTask
   const cuts = talk.stream.accepts && !isTask

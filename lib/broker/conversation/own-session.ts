@@ -1,5 +1,4 @@
 import { timedId } from '#lib/core/timed-id.ts'
-import { deadlineOf } from '../limits.ts'
 import { CallEnded } from '../in-flight.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
@@ -9,7 +8,6 @@ import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { EventMark, Relay, RpcMessage } from '../upstream/http.ts'
 import { refusedCode } from '../wire.ts'
 import type { Asked } from './ask-ids.ts'
-import { AnswerTime } from './answer-time.ts'
 import { AskCount, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
 import { type MarkedCall, markFor, requestDigest } from './event-marks.ts'
@@ -27,7 +25,6 @@ export class OwnSessionRelay implements Relay {
   /** What was asked in this call. */
   readonly #asked: string[] = []
   readonly #count = new AskCount()
-  readonly #time: AnswerTime
   /** As the marks of its events name it. */
   #call: MarkedCall = null
 
@@ -39,10 +36,6 @@ export class OwnSessionRelay implements Relay {
     this.#parts = parts
     this.#request = request
     this.#turn = turn
-    this.#time = new AnswerTime(turn.running, {
-      askMs: parts.limits.askDeadlineMs,
-      deadline: deadlineOf(parts.limits, turn),
-    })
   }
 
   async take(given: RpcMessage | null, mark: EventMark): Promise<void> {
@@ -60,7 +53,6 @@ export class OwnSessionRelay implements Relay {
     const notice =
       message &&
       (talk.noticeOf(message) ?? (isStatus ? message : cancellationFor(this.#parts, this.#turn.session, message)))
-    if (notice?.['method'] === 'notifications/progress') this.#time.progressed()
     if (message === null) await talk.stream.send(null, this.#marked(mark))
     else if (notice) await talk.tell(notice, this.#marked(mark))
   }
@@ -72,7 +64,7 @@ export class OwnSessionRelay implements Relay {
 
   async #ask(message: RpcMessage, mark: EventMark): Promise<void> {
     const { talk } = this.#request
-    const { running, server, session, connection, tool } = this.#turn
+    const { running, time, server, session, connection, tool } = this.#turn
     const ask = { method: String(message['method']), params: message['params'] }
     if (!this.#count.takes(ask.method)) return running.controller.abort(new CallEnded(askedTooMuch(server.id)))
     const permitted = await permit(this.#parts, this.#request, { server, ask, occasion: talk })
@@ -82,7 +74,7 @@ export class OwnSessionRelay implements Relay {
       await connection.tell({ id: message['id'], error }, { session: session.upstream!, signal: running.signal })
       return
     }
-    this.#time.asked(ask.method)
+    time.asked(ask.method)
     const { questionId, askId } = await askInSession(this.#parts, this.#request, {
       session,
       upstreamId: message['id'],
@@ -90,7 +82,7 @@ export class OwnSessionRelay implements Relay {
       method: ask.method,
     })
     this.#asked.push(questionId)
-    this.#parts.conversations.questions.watch(questionId, () => this.#time.answered(), running.signal)
+    this.#parts.conversations.questions.watch(questionId, () => time.answered(), running.signal)
     await talk.stream.send({ jsonrpc: '2.0', id: askId, ...permitted.value }, this.#marked(mark))
   }
 

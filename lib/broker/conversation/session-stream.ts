@@ -311,6 +311,7 @@ async function forAgent(
     await connection.tell({ id: message['id'], error }, { session: session.upstream!, signal: lasting.signal })
     return null
   }
+  if (method === 'notifications/progress') time?.progressed()
   if (isTaskStatus(method)) return await told.guard(message)
   await afterDiscovery(parts, server, message)
   const may = method === 'notifications/tools/list_changed' || mayRead(parts, listener, server.id, methodToHear(method))

@@ -12,6 +12,8 @@ export class SuspendedCall {
   talk: Talk | null
   /** What the server asked and nobody has answered: by the key the agent knows it under. */
   readonly asks = new Map<string, { id: unknown; ask: Ask }>()
+  /** How often its server has said that it is at work. */
+  progress = 0
   /** Passes the agent's answer on to the server. */
   readonly tell: (message: RpcMessage) => Promise<unknown>
   readonly abort: (reason: unknown) => void

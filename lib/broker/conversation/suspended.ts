@@ -55,13 +55,9 @@ export async function runInSession(
 type Parted = Turn & { connection: UpstreamConnection; session: UpstreamSession }
 
 async function askOverStream(parts: PipelineParts, request: AgentRequest, parted: Parted): Promise<RpcReply> {
-  const { connection, session, running, tool, trace } = parted
+  const { connection, session, running, time, tool, trace } = parted
   const { talk, caller } = request
   const { signal } = running
-  const time = new AnswerTime(running, {
-    askMs: parts.limits.askDeadlineMs,
-    deadline: deadlineOf(parts.limits, parted),
-  })
   const count = new AskCount()
   const hold = holding(parts, running)
   let open = 0
@@ -153,6 +149,10 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
         deciding += 1
         return untilAnswered(message, ask(message), () => (deciding -= 1))
       }
+      if (message && suspended.talk?.isProgress(message)) {
+        time.progressed()
+        suspended.progress += 1
+      }
       const notice = message && suspended.talk?.noticeOf(message)
       if (notice) return suspended.talk!.tell(notice)
     },
@@ -204,7 +204,7 @@ export async function resumeSuspended(
     return reply ?? (await askAgain(parts, request, { id, turn, asks: asksOf(suspended) }))
   }
   const handed = { callId: id, agentId: request.agent.id, answers }
-  const outcome = await conversations.handovers.send(handed, signal)
+  const outcome = await conversations.handovers.send(handed, { signal, progressed: () => turn.time.progressed() })
   if (!outcome) {
     const message = 'The call that asked for this input has ended. Call again.'
     return { ok: false, status: 200, error: { code: -32602, message } }

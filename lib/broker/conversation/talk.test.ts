@@ -1,9 +1,11 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import type { PolicyView } from '#lib/guardrails/rules/facts.ts'
 import { loadPolicySet } from '#lib/guardrails/queries.ts'
 import type { AgentStream } from '../endpoint/agent-stream.ts'
+import { InFlight } from '../in-flight.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
 import { metaKey } from '../upstream/envelope.ts'
+import { AnswerTime } from './answer-time.ts'
 import { Talk, type ToldCall } from './talk.ts'
 
 /** What JSON has for an object that becomes neither a text nor a number. */
@@ -33,7 +35,12 @@ async function callUnder(toolName: string | null): Promise<[PipelineParts, ToldC
     policies,
   }
   const record = { caller: { agentId: 'a', version: 1, runId: null } }
-  return [{ view, now: () => new Date() } as never, { server, record, intended: true } as never]
+  const deadline = { limit: 60_000, limitOf: 'platform' } as const
+  const call = { caller: record.caller, serverId: 'erp', tool: 'get_order' }
+  const running = new InFlight().begin(call, { teamId: 't', deadline, gone: new AbortController().signal })
+  onTestFinished(() => running.end())
+  const time = new AnswerTime(running, { askMs: 60_000, deadline })
+  return [{ view, now: () => new Date() } as never, { server, record, time, intended: true } as never]
 }
 
 test('progress and levels that are none are not told, and break nothing', async () => {

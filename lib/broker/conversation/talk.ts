@@ -9,6 +9,7 @@ import type { AgentStream } from '../endpoint/agent-stream.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
 import { type Envelope, metaKey } from '../upstream/envelope.ts'
 import { mergedNotice } from '../merged-results.ts'
+import type { AnswerTime } from './answer-time.ts'
 import { logged, methodToHear } from './changes.ts'
 import type { EventMark, RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
@@ -21,8 +22,8 @@ export function isLogLevel(level: string): boolean {
   return levels.includes(level)
 }
 
-/** The call that an exchange is about. `intended`: its intent is on the record, as that of every change is. */
-export type ToldCall = { server: BrokeredServer; record: CallRecord; intended: boolean }
+/** The call that an exchange is about, and how long it still has. `intended`: its intent is on the record, as that of every change is. */
+export type ToldCall = { server: BrokeredServer; record: CallRecord; time: AnswerTime; intended: boolean }
 
 /** One request's exchange with its agent: what of the server's notifications the agent is sent while it waits. */
 export class Talk {
@@ -128,13 +129,21 @@ export class Talk {
     if (notice) return this.tell(notice)
   }
 
-  /** A notification as the agent gets it while its request runs; null when it gets none. */
+  /** Whether the server says of this request that it is at work. */
+  isProgress({ method, params }: RpcMessage): boolean {
+    if (method !== 'notifications/progress' || this.#upstreamToken === undefined) return false
+    return (params as { progressToken?: unknown } | null | undefined)?.progressToken === this.#upstreamToken
+  }
+
+  /** A notification as the agent gets it while its request runs; null when it gets none. With progress the call has its time again. */
   noticeOf(message: RpcMessage): RpcMessage | null {
     if (message['id'] !== undefined) return null
+    const isProgress = this.isProgress(message)
+    if (isProgress) this.#call?.time.progressed()
     const params = (message['params'] ?? {}) as Record<string, unknown>
     switch (message['method']) {
       case 'notifications/progress':
-        if (this.#token === undefined || params['progressToken'] !== this.#upstreamToken) return null
+        if (!isProgress || this.#token === undefined) return null
         if (this.#progress > 0 && !isBeyond(params['progress'], this.#progress)) return null
         return { ...message, params: { ...params, progressToken: this.#token } }
       case logged:

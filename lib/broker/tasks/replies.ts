@@ -5,7 +5,6 @@ import type { TaskRecord } from '../audit/records.ts'
 import { asksAtOnceMax, asksMax, byAnswer, isAsk, permit } from '../conversation/asks.ts'
 import type { Turn } from '../conversation/conversation.ts'
 import { AskRefused, asksOther, asksTooMuch } from '../conversation/refusal.ts'
-import type { Running } from '../in-flight.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import { untilAborted } from '../until-aborted.ts'
 import type { UpstreamSession } from '../upstream/request.ts'
@@ -44,10 +43,9 @@ export function isOfTask({ task, params }: AgentRequest): boolean {
 }
 
 /** A result may be long in coming, which says nothing against the server. */
-export function waitForTask({ limits }: PipelineParts, running: Running): void {
-  const ms = limits.askDeadlineMs
-  const message = `The task has not come to its end within ${ms} ms.`
-  running.extend({ limit: ms, limitOf: 'platform' }, { longestMs: ms, late: { rule: 'task_not_over', message } })
+export function waitForTask({ limits }: PipelineParts, { time }: Pick<Turn, 'time'>): void {
+  const message = `The task has not come to its end within ${limits.askDeadlineMs} ms.`
+  time.waitsLong({ rule: 'task_not_over', message })
 }
 
 /** What the server is told that the agent can do, with tasks. */

@@ -77,7 +77,7 @@ async function cancelled(parts: PipelineParts, request: AgentRequest, about: Abo
 async function awaited(parts: PipelineParts, request: AgentRequest, about: About): Promise<RpcReply> {
   const { turn, task } = about
   const { running } = turn
-  waitForTask(parts, running)
+  waitForTask(parts, turn)
   const answered = new Set<string>()
   for (;;) {
     const reply = await look(parts, request, about)

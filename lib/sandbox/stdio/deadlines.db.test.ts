@@ -25,10 +25,11 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
     // Nobody is there; this service serves no sessions.
     WHEELHOUSE_CLAUDE_PORT: '1',
   }
-  for (const id of ['usual', 'patient', 'asking']) await installStdioServer(home, id)
+  for (const id of ['usual', 'patient', 'asking', 'working']) await installStdioServer(home, id)
   await makeStdioServer(db, { id: 'usual', args: ['wild.ts'] })
   await makeStdioServer(db, { id: 'patient', args: ['wild.ts'], callDeadlineSeconds: 120 })
   await makeStdioServer(db, { id: 'asking', args: ['steady.ts', 'legacy'] })
+  await makeStdioServer(db, { id: 'working', args: ['steady.ts', 'modern'] })
   const service = await startSandboxService({
     config: { ...parseSandboxConfig(values), home, port: 0 },
     driver,
@@ -86,3 +87,16 @@ test('while a server asks its caller for something it has as long as an answer m
   const { content } = await asking.callTool({ name: 'ask', arguments: {} })
   expect(content).toEqual([{ type: 'text', text: 'it is Ada' }])
 }, 60_000)
+
+test.for(['asking', 'working'])(
+  'a server that says how far it is goes on (%s)',
+  { timeout: 60_000 },
+  async (id, { world }) => {
+    const client = await world(id)
+    const everyMs = 200
+    const params = { name: 'steps', arguments: { count: Math.ceil(longerMs / everyMs), everyMs } }
+    const seen: number[] = []
+    const { content } = await client.callTool(params, { onprogress: ({ progress }) => void seen.push(progress) })
+    expect(content).toEqual([{ type: 'text', text: `${seen.length} steps` }])
+  },
+)

@@ -162,7 +162,7 @@ export class StdioGateway {
     const caller = {
       ...who,
       onMessage: (said: Message) => {
-        if (kindOf(said) === 'request') deadline.extend(limits.askMs)
+        if (kindOf(said) === 'request' || said['method'] === 'notifications/progress') deadline.extend(limits.askMs)
         exchange.event(said)
       },
       ...(isListening ? {} : { stream: () => (exchange.isClosed ? null : exchange.result(message['id'])) }),

@@ -29,7 +29,7 @@ export type StdioLimits = {
   /** For one request, unless its server is given longer; that, and how much longer than the broker waits for it, whose own deadline comes first. */
   requestMs: number
   marginMs: number
-  /** Since a request came, when it asks its caller for something: longer than the broker waits for the answer. */
+  /** Since a request came, when it asks its caller for something or reports progress: longer than the broker waits for the answer. */
   askMs: number
   /** After a request ran into its deadline: until the process has said that it is alive. */
   pingMs: number

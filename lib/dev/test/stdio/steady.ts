@@ -1,6 +1,7 @@
 // A server over stdio as they are: `modern` speaks 2026-07-28, `legacy` the revisions before it. Runs inside a sandbox, from a folder of its own.
 import { writeFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { McpServer } from '@modelcontextprotocol/server'
 import { serveStdio, StdioServerTransport } from '@modelcontextprotocol/server/stdio'
 import { z } from 'zod'
@@ -31,12 +32,17 @@ function makeServer(): McpServer {
   })
   server.registerTool(
     'steps',
-    { description: 'tells how far it is', inputSchema: z.object({ count: z.number() }), ...readOnly },
-    async ({ count }, ctx) => {
+    {
+      description: 'tells how far it is',
+      inputSchema: z.object({ count: z.number(), everyMs: z.number().optional() }),
+      ...readOnly,
+    },
+    async ({ count, everyMs }, ctx) => {
       const progressToken = ctx.mcpReq._meta?.progressToken ?? ''
       for (let progress = 1; progress <= (progressToken === '' ? 0 : count); progress += 1) {
         const params = { progressToken, progress, total: count }
         await ctx.mcpReq.notify({ method: 'notifications/progress', params })
+        if (everyMs) await sleep(everyMs)
       }
       return text(`${count} steps`)
     },
