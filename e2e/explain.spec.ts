@@ -43,7 +43,7 @@ test('arguments that are no JSON object, and an instant that cannot be known, ar
   await expect(page.getByText(/before anything was recorded/)).toBeVisible()
   await page.goto('/simulate?agent=ticket-triager-orders&server=tickets&tool=get_ticket')
   await expect(
-    page.getByText(/: 0 of \d+ a second \(\d+ at once\)\. Each broker counts for itself/).first(),
+    page.getByText(/: 0 of \d+ a second \(\d+ at once\)\. Each broker counts its equal part/).first(),
   ).toBeVisible()
   await expectAccessible(page)
   await page.goto('/simulate?agent=nobody-at-all&server=invoices&tool=get_invoice')

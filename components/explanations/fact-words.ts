@@ -36,6 +36,7 @@ export const factWords: Record<string, string> = {
   limit: 'Its value',
   limitOf: 'Whose limit',
   burst: 'At once',
+  brokers: 'Brokers that share it',
   atOnce: 'Calls under way at once',
   holdRule: 'Rule that holds it',
   heldCall: 'Held call',

@@ -69,7 +69,7 @@ export type AuditEvents = {
   'agent.credentials_issued': { clientId: string }
   'agent.credentials_revoked': { clientIds: string[] }
   'agent.activated': Record<string, never>
-  /** Calls a second at each broker; null: as any other. */
+  /** Calls a second at all brokers together; null: as any other. */
   'agent.calls_limited': { before: number | null; after: number | null; reason: string }
   /** Limits of its own that changed; null: none. */
   'agent.limits_changed': AgentLimitsChanged

@@ -186,6 +186,7 @@ export class Broker {
     })
     const refresh = () => this.keeper.refreshSoon()
     const agentRate = (id: string) => view.agents.get(id)?.callsPerSecond
+    const ownRates = { agent: agentRate, server: (id: string) => view.servers.get(id)?.callsPerSecond }
     this.#server = createEndpoint({
       pipeline: {
         view,
@@ -193,10 +194,7 @@ export class Broker {
         refusedCalls: this.#refusedCalls,
         upstreams: this.#upstreams,
         health: this.#health,
-        rates: new RateLimits(limits, {
-          agent: agentRate,
-          server: (id) => view.servers.get(id)?.callsPerSecond,
-        }),
+        rates: new RateLimits(limits, ownRates, { brokers: () => this.#replicas.live }),
         grantRates: new GrantRates({ db: this.#counting, log, waitMs: limits.auditWaitMs }),
         inFlight: this.#inFlight,
         holding: {

@@ -2,9 +2,10 @@ import { expect, test } from 'vitest'
 import { isDeeperThan } from '#lib/guardrails/rules/request-limits.ts'
 import { RateLimits } from './rate-limits.ts'
 
-function world(agentCallsPerSecond = 2) {
+function world(agentCallsPerSecond = 2, brokers = { live: 1 }) {
   const clock = { ms: 0 }
-  return { clock, limits: new RateLimits({ agentCallsPerSecond, serverCallsPerSecond: 0 }, {}, () => clock.ms) }
+  const at = { brokers: () => brokers.live, now: () => clock.ms }
+  return { clock, limits: new RateLimits({ agentCallsPerSecond, serverCallsPerSecond: 0 }, {}, at) }
 }
 
 test('an agent may be quick for a moment, then as often as its rate, and is told its usage', () => {
@@ -24,6 +25,38 @@ test('time off gives back no more than the bucket holds', () => {
   clock.ms += 3_600_000
   const taken = Array.from({ length: 20 }, () => limits.takeForAgent('a')).filter((denial) => denial === null)
   expect(taken).toHaveLength(8)
+})
+
+test('brokers together take no more than the rate, and who is left takes the share of one that has gone', () => {
+  const brokers = { live: 2 }
+  const one = world(10, brokers)
+  const two = world(10, brokers)
+  const takenIn = (seconds: number, worlds: (typeof one)[]) => {
+    let taken = 0
+    for (let ms = 0; ms < seconds * 1000; ms += 10) {
+      for (const { limits, clock } of worlds) {
+        clock.ms += 10
+        if (limits.takeForAgent('a') === null) taken += 1
+      }
+    }
+    return taken
+  }
+  expect(takenIn(60, [one, two])).toBeGreaterThanOrEqual(60 * 10)
+  expect(takenIn(60, [one, two])).toBeLessThanOrEqual(60 * 10 + 2)
+  expect(one.limits.takeForAgent('a')).toMatchObject({
+    message: expect.stringContaining('each of the 2 brokers takes an equal part'),
+    facts: { callsPerSecond: 10, burst: 20, brokers: 2 },
+  })
+  brokers.live = 1
+  expect(takenIn(60, [one])).toBeGreaterThanOrEqual(60 * 10 - 1)
+})
+
+test('a share so small that it is no whole call in a burst lets calls through all the same, as often as it says', () => {
+  const { limits, clock } = world(1, { live: 20 })
+  let taken = 0
+  for (; clock.ms < 200_000; clock.ms += 1000) if (limits.takeForAgent('a') === null) taken += 1
+  expect(taken).toBeGreaterThanOrEqual(8)
+  expect(taken).toBeLessThanOrEqual(10)
 })
 
 test('a rate of 0 is no limit', () => {

@@ -11,28 +11,31 @@ type Own = { agent?: RateOf; server?: RateOf }
 const sweepMs = 60_000
 
 /**
- * How often agents and servers may be called, as token buckets in the memory of this broker: with several replicas each allows as much. A rate of 0 is no
- * limit.
+ * How often agents and servers may be called, as token buckets in the memory of this broker, which takes an equal share of each rate: of so many brokers that live one part,
+ * so that all together take no more than the rate. A rate of 0 is no limit.
  */
 export class RateLimits {
   readonly #limits: Pick<Limits, 'agentCallsPerSecond' | 'serverCallsPerSecond'>
   readonly #own: Own
   readonly #now: () => number
+  readonly #brokers: () => number
   readonly #agents = new Map<string, Bucket>()
   readonly #servers = new Map<string, Bucket>()
   #sweptAt: number
 
   /**
    * @param own what single agents and servers have of their own
+   * @param brokers how many live, this one included
    * @param now of a monotonic clock, in milliseconds
    */
   constructor(
     limits: Pick<Limits, 'agentCallsPerSecond' | 'serverCallsPerSecond'>,
     own: Own = {},
-    now: () => number = () => performance.now(),
+    { brokers = () => 1, now = () => performance.now() }: { brokers?: () => number; now?: () => number } = {},
   ) {
     this.#limits = limits
     this.#own = own
+    this.#brokers = brokers
     this.#now = now
     this.#sweptAt = now()
   }
@@ -58,27 +61,33 @@ export class RateLimits {
     if (rate === 0) return null
     const now = this.#now()
     this.#sweep(now)
-    const burst = rate * burstSeconds
+    const brokers = Math.max(1, this.#brokers())
+    const share = rate / brokers
+    // One call at least, or a small share would let none through, ever.
+    const burst = Math.max(1, share * burstSeconds)
     const held = buckets.get(id)
     const bucket = held ?? { tokens: burst, at: now }
     if (!held) buckets.set(id, bucket)
-    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * rate)
+    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * share)
     bucket.at = now
     if (bucket.tokens >= 1) {
       bucket.tokens -= 1
       return null
     }
-    const retryAfterMs = Math.ceil(((1 - bucket.tokens) / rate) * 1000)
-    const used = Math.floor(burst - bucket.tokens)
+    const retryAfterMs = Math.ceil(((1 - bucket.tokens) / share) * 1000)
+    const [atOnce, used] = [Math.floor(burst), Math.floor(burst - bucket.tokens)]
+    const often = `${scope === 'agent' ? 'call' : 'be called'} ${rate} times a second`
+    const here = brokers > 1 ? `; of that each of the ${brokers} brokers takes an equal part` : ''
     return {
       rule: 'rate_limited',
-      message: `The ${scope} ${id} may ${scope === 'agent' ? 'call' : 'be called'} ${rate} times a second (${burst} at once); ${used} of ${burst} are used. Try again in ${retryAfterMs} ms.`,
+      message: `The ${scope} ${id} may ${often} (${rate * burstSeconds} at once)${here}; ${used} of ${atOnce} are used. Try again in ${retryAfterMs} ms.`,
       facts: {
         scope,
         callsPerSecond: rate,
-        burst,
+        burst: atOnce,
         used,
         retryAfterMs,
+        ...(brokers > 1 ? { brokers } : {}),
         ...limitFacts('callsPerSecond', { limit: rate, limitOf: typeof own === 'number' ? scope : 'platform' }),
       },
     }
@@ -89,7 +98,7 @@ export class RateLimits {
     if (now - this.#sweptAt < sweepMs) return
     this.#sweptAt = now
     for (const buckets of [this.#agents, this.#servers]) {
-      for (const [id, bucket] of buckets) if (now - bucket.at > burstSeconds * 1000) buckets.delete(id)
+      for (const [id, bucket] of buckets) if (now - bucket.at > sweepMs) buckets.delete(id)
     }
   }
 }

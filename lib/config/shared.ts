@@ -153,8 +153,14 @@ export const variables = z.object({
     'Reads of one token at the REST API a minute, at all replicas; 0: no limit.',
   ),
   WHEELHOUSE_API_WRITES_PER_MINUTE: whole(300, 'Writes of one token at the REST API a minute; 0: no limit.'),
-  WHEELHOUSE_AGENT_CALLS_PER_SECOND: whole(50, 'Tool calls of one agent a second that a broker takes; 0: no limit.'),
-  WHEELHOUSE_SERVER_CALLS_PER_SECOND: whole(500, 'Tool calls to one MCP server a second; 0: no limit.'),
+  WHEELHOUSE_AGENT_CALLS_PER_SECOND: whole(
+    50,
+    'Tool calls of one agent a second, at all brokers together; 0: no limit.',
+  ),
+  WHEELHOUSE_SERVER_CALLS_PER_SECOND: whole(
+    500,
+    'Tool calls to one MCP server a second, from all brokers together; 0: no limit.',
+  ),
   WHEELHOUSE_REQUEST_STATE_SECONDS: z.coerce
     .number('Use a number of seconds.')
     .int('Use a whole number of seconds.')

@@ -55,7 +55,7 @@ export const suspend = endpoint({
 export const callRate = endpoint({
   method: 'GET',
   path: '/api/v1/agents/{id}/call-rate',
-  summary: 'How often an agent may call at each broker; null: as often as any other.',
+  summary: 'How often an agent may call, at all brokers together; null: as often as any other.',
   permission: 'agents:read',
   params: namedId,
   revision: 'agent',
@@ -66,7 +66,7 @@ export const callRate = endpoint({
 export const limitCalls = endpoint({
   method: 'PUT',
   path: '/api/v1/agents/{id}/call-rate',
-  summary: 'Sets how often an agent may call at each broker: milder than a stop.',
+  summary: 'Sets how often an agent may call, at all brokers together: milder than a stop.',
   permission: 'agents:suspend',
   params: namedId,
   body: limitAgentCallsInput.omit({ agentId: true }),

@@ -6,7 +6,7 @@ import { authorizeForTeam } from '#lib/registry/rules.ts'
 import type { AgentCallRate, LimitAgentCallsInput } from '../schema/call-rates.ts'
 
 /**
- * Sets how often an agent may call at each broker, for one that does harm by how much it does: milder than a stop. Brokers follow within a second. Needs
+ * Sets how often an agent may call at all brokers together, for one that does harm by how much it does: milder than a stop. Brokers follow within a second. Needs
  * `agents:suspend`, in the owner team unless the role reaches every team; throws `not_found`, and `conflict` for a retired agent; nothing is written when nothing differs.
  */
 export async function limitAgentCalls(ctx: Ctx, input: LimitAgentCallsInput): Promise<AgentCallRate> {

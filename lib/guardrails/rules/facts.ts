@@ -34,7 +34,7 @@ export type AgentFacts = Partial<Readonly<AgentLimits>> & {
   readonly credentialIssuers?: Readonly<Record<string, string | null>>
   /** Who wrote its current version: whoever last changed its prompt, parameters or template; left out: not known. */
   readonly writerIds?: readonly string[]
-  /** Its own limit of calls a second at each broker. */
+  /** Its own limit of calls a second at all brokers together. */
   readonly callsPerSecond?: number | null
   /** Set while the agent has spent its budget of a month (YYYY-MM, UTC). */
   readonly overBudget?: OverBudget | null
@@ -63,7 +63,7 @@ export type ServerFacts = {
   readonly sensitivity: Sensitivity
   readonly enabled: boolean
   readonly demo: boolean
-  /** Its own limit of calls a second from each broker. */
+  /** Its own limit of calls a second from all brokers together. */
   readonly callsPerSecond?: number | null
   /** And of how long it has, and of the size and depth of its answers. */
   readonly callDeadlineSeconds?: number | null

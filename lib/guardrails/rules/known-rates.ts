@@ -89,7 +89,7 @@ function perSecond(
       per: 'second',
       atOnce: limit * burstSeconds,
       basis: 'assumed',
-      note: `Each broker counts for itself, in its memory: none is assumed to be used.${whose}`,
+      note: `Each broker counts its equal part of them, in its memory: none is assumed to be used.${whose}`,
     },
   ]
 }

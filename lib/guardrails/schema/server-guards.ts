@@ -9,7 +9,7 @@ export const setServerGuardsInput = z.strictObject({
   maskSecrets: z.boolean().optional(),
   /** Results with marks of prompt injection are refused; otherwise the marks are only recorded. */
   blockMarked: z.boolean().optional(),
-  /** Calls that each broker sends it in a second; four seconds' worth at once. */
+  /** Calls that all brokers together send it in a second; four seconds' worth at once. */
   callsPerSecond: own(10_000).optional(),
   /** Until it has answered a call. */
   callDeadlineSeconds: own(600).optional(),

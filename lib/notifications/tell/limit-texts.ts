@@ -1,6 +1,6 @@
 export function callRate(callsPerSecond: number | null): string {
   if (callsPerSecond === null) return 'The limit on its calls is taken back'
-  return `At most ${callsPerSecond} ${callsPerSecond === 1 ? 'call' : 'calls'} a second at each broker`
+  return `At most ${callsPerSecond} ${callsPerSecond === 1 ? 'call' : 'calls'} a second at all brokers together`
 }
 
 const names: Readonly<Record<string, string>> = {

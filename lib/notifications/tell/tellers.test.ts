@@ -140,7 +140,7 @@ test('the owners of an agent are told that its calls are limited, and that they 
   expect(tellingOf({ ...event, event: 'agent.calls_limited', detail: limited })).toMatchObject({
     kind: 'agent_state',
     title: 'Invoice poster was slowed down',
-    body: 'Maya: It asks in a loop.\nAt most 1 call a second at each broker.',
+    body: 'Maya: It asks in a loop.\nAt most 1 call a second at all brokers together.',
     path: '/agents/poster/scopes',
     audiences: [{ to: 'owners', agentId: 'poster' }],
   })

@@ -14,7 +14,7 @@ const fields = [
   {
     name: 'callsPerSecond',
     label: 'Calls a second',
-    hint: 'At each broker; four seconds’ worth at once.',
+    hint: 'From all brokers together, of which each sends an equal part; four seconds’ worth at once.',
     max: 10_000,
   },
   { name: 'callDeadlineSeconds', label: 'Seconds to answer a call', hint: 'At most ten minutes.', max: 600 },

@@ -48,7 +48,7 @@ export function addAgentLifeVerbs(agents: Command, setup: Setup): void {
   })
   addVerb<{ reason?: string }>(agents, setup, {
     name: 'call-rate <id> [calls]',
-    says: `Show or set how many calls a second an agent may make at each broker, milder than a stop.
+    says: `Show or set how many calls a second an agent may make at all brokers together, milder than a stop. Each of them takes an equal part.
 "default" is as many as any other.`,
     examples: ['wheelhouse agents call-rate invoice-reconciler-7 2 --reason "It asks the ERP in a loop."'],
     options: (command) => command.option('--reason <text>', 'why; the owner and the audit log keep it'),
@@ -62,7 +62,7 @@ export function addAgentLifeVerbs(agents: Command, setup: Setup): void {
           ? await client.call(routes.agents.callRate, { params })
           : await client.call(routes.agents.limitCalls, { params, body: { callsPerSecond, reason: reason! } })
       const often = now.callsPerSecond === null ? 'as often as any other' : `${now.callsPerSecond} times a second`
-      cli.show(now, () => `${plain(id)} may call ${often} at each broker.`)
+      cli.show(now, () => `${plain(id)} may call ${often}, at all brokers together.`)
     },
   })
   addVerb<{ off?: boolean }>(agents, setup, {

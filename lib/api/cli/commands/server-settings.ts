@@ -49,7 +49,10 @@ export function addServerSettingVerbs(servers: Command, setup: Setup): void {
     examples: ['wheelhouse servers limits erp --calls-per-second 20 --call-deadline-seconds 120'],
     options: (command) =>
       command
-        .option('--calls-per-second <n>', 'calls that each broker sends it; four seconds at once')
+        .option(
+          '--calls-per-second <n>',
+          'calls that all brokers together send it, each an equal part; four seconds at once',
+        )
         .option('--call-deadline-seconds <n>', 'until it has answered a call')
         .option('--result-bytes-max <n>', 'of a result; never more than of any other')
         .option('--result-depth-max <n>', 'levels in a result; never more than of any other'),

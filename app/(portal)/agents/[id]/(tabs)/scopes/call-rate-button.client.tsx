@@ -57,7 +57,7 @@ export function CallRateButton({
         >
           <Field
             label="Calls a second"
-            hint="At each broker, four seconds’ worth at once; empty: as often as any other agent."
+            hint="At all brokers together, of which each takes an equal part; four seconds’ worth at once. Empty: as often as any other agent."
             error={failed?.fields['callsPerSecond']?.[0]}
           >
             <Input

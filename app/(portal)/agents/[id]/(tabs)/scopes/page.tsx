@@ -81,7 +81,7 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
       </div>
       {callsPerSecond !== null && (
         <Notice kind="warn">
-          It may call {callsPerSecond} times a second at each broker; what is more is refused.
+          It may call {callsPerSecond} times a second, at all brokers together; what is more is refused.
         </Notice>
       )}
       <StaleSessions sessions={stale} />
