@@ -14,7 +14,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '3' },
-    'warm-up': { type: 'string', default: '8' },
+    'warm-up': { type: 'string', default: '20' },
     rate: { type: 'string', default: '200' },
     soak: { type: 'string' },
     agents: { type: 'string', default: '1000' },

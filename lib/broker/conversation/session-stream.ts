@@ -9,22 +9,19 @@ import { pause, untilBegun } from '../until-aborted.ts'
 import { processCaller } from '../upstream/pool.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { EventMark, RpcMessage } from '../upstream/http.ts'
-import type { BrokeredServer } from '../view/view.ts'
-import { isTaskStatus, namedForAgent, namesTask } from '../tasks/messages.ts'
-import { type Answer, errorAnswer, refusedAnswer, refusedCode, sessionGoneCode } from '../wire.ts'
+import { namedForAgent, namesTask } from '../tasks/messages.ts'
+import { type Answer, errorAnswer, refusedAnswer, sessionGoneCode } from '../wire.ts'
 import { AnswerTime } from './answer-time.ts'
-import { isAsk, permit } from './asks.ts'
-import { everything, mayHear, mayHearAny, methodToHear } from './changes.ts'
-import { type MarkedCall, markFor, readMark, requestDigest } from './event-marks.ts'
-import { afterDiscovery, type Lasting, type Listener, listenModern, mayRead, openLasting } from './listening.ts'
-import { answerForAgent, askInSession, cancellationFor, sessionAsked } from './own-session.ts'
+import { everything, mayHear, mayHearAny } from './changes.ts'
+import { markFor, readMark, requestDigest } from './event-marks.ts'
+import { type Listener, listenModern, openLasting } from './listening.ts'
 import { guardedAt } from './listening-at.ts'
-import { mergedNotice } from '../merged-results.ts'
 import { listenForMerged } from './merged-stream.ts'
 import { endOfRest } from './rest-of-call.ts'
 import { serversOf } from './servers-of.ts'
+import { forAgent, type StreamAbout } from './session-messages.ts'
 import { change, refusedStream, tooMany } from './subscriptions.ts'
-import { askedTooMuch, unopened } from './refusal.ts'
+import { unopened } from './refusal.ts'
 import { ToldStream } from './told-stream.ts'
 
 const busyTries = 5
@@ -99,14 +96,7 @@ async function listenFirst(
   return answer
 }
 
-type About = {
-  session: AgentSession
-  eventId: string | null
-  call: MarkedCall
-  server: BrokeredServer
-  lasting: Lasting
-  told: ToldStream
-}
+type About = StreamAbout & { eventId: string | null }
 
 /** Begins to listen at the server; an answer when that refuses what the agent asked for. */
 async function listen(parts: PipelineParts, listener: Listener, about: About): Promise<Answer | null> {
@@ -272,52 +262,6 @@ async function sessionGone(
   const whole = await sessions.find(session.name, { caller, serverId, url: '' })
   if (whole) await serverSessions.forget(whole, server, session)
   return noSuchEvent
-}
-
-/** What of a server's messages outside of a call reaches the agent, guarded; what does not, and waits for an answer, is answered for it. */
-async function forAgent(
-  parts: PipelineParts,
-  listener: Listener,
-  about: About & { connection: UpstreamConnection; message: RpcMessage; time: AnswerTime | null },
-): Promise<RpcMessage | null> {
-  const { time, message, server, session, connection, lasting, told } = about
-  const method = String(message['method'])
-  if (message['id'] !== undefined) {
-    if (!isAsk(method)) {
-      await answerForAgent(message, { session, connection, running: lasting })
-      return null
-    }
-    if (!told.count.takes(method)) {
-      lasting.end(askedTooMuch(server.id))
-      return null
-    }
-    const ask = { method, params: message['params'] }
-    const permitted = await permit(parts, listener, { server, ask, occasion: told })
-    if (permitted.ok) {
-      const asked = sessionAsked(listener.serverId, session)
-      const where = { serverId: server.id, tool: about.call?.tool ?? null, session: asked }
-      time?.asked(method)
-      const { questionId, askId } = await askInSession(parts, listener, {
-        session,
-        upstreamId: message['id'],
-        where,
-        method,
-      })
-      if (time) parts.conversations.questions.watch(questionId, () => time.answered(), lasting.signal)
-      return { jsonrpc: '2.0', id: askId, ...permitted.value }
-    }
-    const { message: text, rule } = permitted.error
-    const error = { code: refusedCode, message: text, data: { rule } }
-    await connection.tell({ id: message['id'], error }, { session: session.upstream!, signal: lasting.signal })
-    return null
-  }
-  if (method === 'notifications/progress') time?.progressed()
-  if (isTaskStatus(method)) return await told.guard(message)
-  await afterDiscovery(parts, server, message)
-  const may = method === 'notifications/tools/list_changed' || mayRead(parts, listener, server.id, methodToHear(method))
-  const notice = method === 'notifications/cancelled' ? cancellationFor(parts, session, message) : message
-  const guarded = may && notice ? await told.guard(notice) : null
-  return guarded && listener.serverId === null ? mergedNotice(server.id, guarded) : guarded
 }
 
 /** Its server has ended it. */
