@@ -12,8 +12,8 @@ export class CallEnded extends Error {
   override readonly name = 'CallEnded'
   readonly denial: Denial | null
 
-  constructor(denial: Denial | null) {
-    super(denial?.message ?? 'The caller went away.')
+  constructor(denial: Denial | null, message = denial?.message ?? 'The caller went away.') {
+    super(message)
     this.denial = denial
   }
 }
@@ -62,14 +62,14 @@ export class Running {
     return this.controller.signal
   }
 
-  /** From now on it may take so long again, but never longer than `longestMs` in all. Whose deadline it is then, the denial says. */
-  extend(given: BindingLimit, { longestMs, late }: { longestMs: number; late?: Denial }): void {
+  /** From now on it may take so long again, but never longer than `longestMs` in all. Whose deadline it is then, the denial says; `late`: why it ends then, when that is not the server. */
+  extend(given: BindingLimit, { longestMs, late }: { longestMs: number; late?: CallEnded }): void {
     if (this.controller.signal.aborted || !this.#calls.has(this.#place)) return
     const rest = longestMs - (performance.now() - this.#startedAt)
     const left = Math.min(given.limit, rest)
     this.#deadline = rest < given.limit ? { limit: longestMs, limitOf: 'platform' } : given
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(late ? () => this.controller.abort(new CallEnded(late)) : this.#late, Math.max(left, 0))
+    this.#timer = setTimeout(late ? () => this.controller.abort(late) : this.#late, Math.max(left, 0))
   }
 
   end(): void {

@@ -200,7 +200,10 @@ test('an order to stop ends a large result in the middle', async ({ db, world })
 })
 
 test('an agent that stops reading does not keep a stopped call alive', async ({ db, world }) => {
+  // The broker knows that the order of before is released.
+  await until(async () => (await read(world, { shape: 'json', megabytes: 2 })).bytes > megabyte)
   let silent = false
+  let ended = false
   const data = { scope: 'agent', targetId: world.agentId, reason: 'too slow', orderedByName: 'Ola' } as const
   const reading = read(
     world,
@@ -212,10 +215,12 @@ test('an agent that stops reading does not keep a stopped call alive', async ({ 
         await db.stopOrder.create({ data })
         const passed = { event: 'mcp.result_passed', detail: { path: ['reason'], string_contains: 'too slow' } }
         await until(async () => (await db.auditEvent.count({ where: passed })) === 1)
+        ended = true
       },
     },
   )
   expect((await reading).whole).toBe(false)
+  expect(ended).toBe(true)
   await db.stopOrder.updateMany({ data: { releasedAt: new Date(), releasedByName: 'Ola' } })
 })
 

@@ -10,7 +10,7 @@ export type Limits = {
   /** Of the requests of one agent under way at this broker that did not come at once, and of those of all. */
   agentRequestBytesMax: number
   requestsBytesMax: number
-  /** Of the answers that one agent has not read, and of those of all; and until an answer is read. */
+  /** Of the answers that one agent has not read, and of those of all; and until an answer, or a part of a large one, is read. */
   agentUnreadBytesMax: number
   unreadBytesMax: number
   answerReadMs: number
@@ -48,7 +48,7 @@ export type Limits = {
   circuitOpenMsMax: number
   /** Until an upstream has answered a call. */
   callDeadlineMs: number
-  /** Until an agent has answered what a server asks it for, and the longest a call may take with progress. */
+  /** Until an agent has answered what a server asks it for, and the longest a call may take with progress or while its large result moves. */
   askDeadlineMs: number
   /** How long the state is good with which an agent goes on with a call that asked for input. */
   stateMs: number

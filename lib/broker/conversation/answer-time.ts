@@ -1,6 +1,6 @@
 import type { BindingLimit } from '#lib/guardrails/rules/own-limits.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
-import type { Running } from '../in-flight.ts'
+import { CallEnded, type Running } from '../in-flight.ts'
 import { unanswered } from './refusal.ts'
 
 /** How long a call still has: for the agent's answers while it is asked something, as long as at first from then on, and with all progress. */
@@ -9,7 +9,7 @@ export class AnswerTime {
   /** The longest it may take in all, whatever is asked and however it goes on. */
   readonly #askMs: number
   #deadline: BindingLimit
-  #late: Denial | undefined
+  #late: CallEnded | undefined
   #open = 0
 
   constructor(running: Running, { askMs, deadline }: { askMs: number; deadline: BindingLimit }) {
@@ -21,7 +21,7 @@ export class AnswerTime {
   asked(method: string): void {
     this.#open += 1
     const given = { limit: this.#askMs, limitOf: 'platform' } as const
-    this.#running.extend(given, { longestMs: this.#askMs, late: unanswered(method, this.#askMs) })
+    this.#running.extend(given, { longestMs: this.#askMs, late: new CallEnded(unanswered(method, this.#askMs)) })
   }
 
   /** Also when nobody waits for the answer any more. */
@@ -41,7 +41,7 @@ export class AnswerTime {
   /** What it is for may be long in coming: it has all the time there is, and `late` says what did not come. */
   waitsLong(late: Denial): void {
     this.#deadline = { limit: this.#askMs, limitOf: 'platform' }
-    this.#late = late
+    this.#late = new CallEnded(late)
     this.progressed()
   }
 }

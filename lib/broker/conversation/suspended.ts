@@ -175,6 +175,7 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
   conversations.handovers.watch()
   const over = (reply: RpcReply | null): void => {
     conversations.suspended.delete(suspended.id)
+    if (reply?.ok && reply.large) reply.large.origin = running
     whenOver(reply, () => {
       running.end()
       endSession(connection, session)

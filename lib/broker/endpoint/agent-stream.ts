@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import { CallEnded } from '../in-flight.ts'
 import type { EventMark, RpcMessage } from '../upstream/http.ts'
 import { type Answer, cutAnswer, type Era } from '../wire.ts'
 import { send } from './http-messages.ts'
@@ -76,7 +77,7 @@ export class AgentStream {
     try {
       if (asEvent) response.write('event: message\ndata: ')
       await stream((text) => {
-        if (response.destroyed) throw new Error('the agent went away')
+        if (response.destroyed) throw new CallEnded(null)
         // Between its members JSON may break lines; within an event it must not.
         if (!response.write(asEvent ? text.replaceAll(/[\r\n]/g, ' ') : text)) return drained(response)
       })

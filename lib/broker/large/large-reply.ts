@@ -1,4 +1,5 @@
 import { UpstreamFailure } from '../upstream/failure.ts'
+import type { Running } from '../in-flight.ts'
 import type { Redact } from '#lib/core/redaction.ts'
 import { ResultScanner, ScanError } from './result-scanner.ts'
 
@@ -21,6 +22,10 @@ export class LargeReply {
   isLegacy = false
   /** Done when it is closed, once: what it comes out of lasts as long. */
   onClose: (() => void) | null = null
+  /** Done when it is let go before its end, once. */
+  onLeft: (() => void) | null = null
+  /** The call that it comes out of, where that is another than the one that passes it on. */
+  origin: Running | null = null
 
   private constructor(pieces: AsyncGenerator<Buffer>, options: Options) {
     this.redact = options.redact
@@ -68,8 +73,9 @@ export class LargeReply {
   /** Lets go of the connection, whatever is still to come, and of what was kept for it. */
   async close(): Promise<void> {
     await this.#pieces.return(undefined)
-    const { onClose } = this
-    this.onClose = null
+    const { onClose, onLeft } = this
+    this.onClose = this.onLeft = null
+    if (!this.#scanner.done) onLeft?.()
     onClose?.()
   }
 

@@ -1,9 +1,11 @@
 import type { AuditRow, CallRecord } from '../audit/records.ts'
 import { passedOnRow } from '../audit/records.ts'
 import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
+import type { BindingLimit } from '#lib/guardrails/rules/own-limits.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { denialOf } from '../call-ends.ts'
 import { CallEnded, type Running } from '../in-flight.ts'
+import { deadlineOf } from '../limits.ts'
 import { type AgentRequest, type PipelineParts, recorded } from '../pipeline-parts.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
@@ -35,11 +37,24 @@ async function passed(
 ): Promise<void> {
   const startedAt = performance.now()
   const { signal } = running
+  const { answerReadMs, askDeadlineMs } = parts.limits
+  const deadline = deadlineOf(parts.limits, { server, agent: record.agent })
+  // While it moves it has its time again, and the longest of all in the end.
+  const renew = (given: BindingLimit, late?: CallEnded): void => {
+    const until = { longestMs: Math.max(askDeadlineMs, deadline.limit), ...(late ? { late } : {}) }
+    running.extend(given, until)
+    large.origin?.extend(given, until)
+  }
+  const endOrigin = (): void => large.origin?.controller.abort(signal.reason)
+  signal.addEventListener('abort', endOrigin, { once: true })
   // Also while an agent does not read.
   const say = async (text: string): Promise<void> => {
     signal.throwIfAborted()
     const taken = text === '' ? undefined : write(text)
-    if (taken) await untilAborted(taken, signal)
+    if (!taken) return
+    renew({ limit: answerReadMs, limitOf: 'platform' }, new CallEnded(null, 'Its agent did not read on in time.'))
+    await untilAborted(taken, signal)
+    renew(deadline)
   }
   const members = membersFor(request, server.id)
   const guard = new StreamGuard({ mask: server.maskSecrets, redact: large.redact })
@@ -58,6 +73,7 @@ async function passed(
     await say(`{"jsonrpc":"2.0","id":${JSON.stringify(request.id)},"result":`)
     let begins = request.era === 'modern' && large.isLegacy
     for await (const bytes of large.result()) {
+      renew(deadline)
       let text = guard.push(members?.push(bytes) ?? bytes)
       if (begins && text !== '') {
         // From 2026-07-28 on a result names its type; a later member of that name would win.
@@ -79,7 +95,9 @@ async function passed(
     const { agent, tool } = record
     const denial = failed ? denialOf(parts, { server, agent, tool }, ended) : null
     const about = { reason, denial: ended instanceof CallEnded ? ended.denial : denial }
-    await recorded(parts, end(ended instanceof CallEnded ? 'aborted' : 'upstream_error', about), { happened: true })
+    const outcome =
+      ended instanceof CallEnded && about.denial?.rule !== 'upstream_deadline' ? 'aborted' : 'upstream_error'
+    await recorded(parts, end(outcome, about), { happened: true })
     throw error
   } finally {
     await large.close()

@@ -13,15 +13,17 @@ export type Asked = {
   what?: 'resource'
   shape: 'json' | 'events'
   megabytes: number
-  end?: 'cut' | 'other_id' | 'too_deep' | 'asks'
+  end?: 'cut' | 'stall' | 'other_id' | 'too_deep' | 'asks'
   say?: string
   /** Its agent is asked something first. */
   asks?: boolean
 }
+/** How it learned of results that nobody wanted to the end. */
+export type Learned = { closed: number; cancelled: unknown[] }
 type Rpc = {
   id?: number | string
   method?: string
-  params?: { arguments?: Asked; uri?: string; inputResponses?: object }
+  params?: { arguments?: Asked; uri?: string; inputResponses?: object; requestId?: unknown }
 }
 
 const elicitation = {
@@ -31,6 +33,7 @@ const elicitation = {
 
 /** A server whose tool `large` answers with as many megabytes as it is asked for, written while they are made. */
 export async function startLargeServer() {
+  const learned: Learned = { closed: 0, cancelled: [] }
   const handle = toNodeHandler(
     createMcpHandler(() => {
       const server = new McpServer({ name: 'large', version: '1' })
@@ -42,10 +45,11 @@ export async function startLargeServer() {
   )
   const http = createServer((request, response) => {
     const { 'mcp-method': method } = request.headers
-    if (method === 'tools/call' || method === 'resources/read') void answer(request, response)
-    else void handle(request, response)
+    if (method !== 'tools/call' && method !== 'resources/read') return void handle(request, response)
+    noteClosed(learned, response)
+    void answer(request, response)
   })
-  return { http, url: `${await listening(http)}/mcp` }
+  return { http, url: `${await listening(http)}/mcp`, learned }
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -58,6 +62,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 
 /** The same of 2025-11-25, with sessions; it says how many of them are open. */
 export async function startLargeSessionServer() {
+  const learned: Learned = { closed: 0, cancelled: [] }
   const sessions = new Set<string>()
   const waiting = new Map<unknown, () => void>()
   const lists: Record<string, object> = {
@@ -74,8 +79,10 @@ export async function startLargeSessionServer() {
     if (request.method !== 'POST') return void response.writeHead(request.method === 'DELETE' ? 200 : 405).end()
     const { id, method, params = {} } = await bodyOf(request)
     if (method === undefined) waiting.get(id)?.()
+    if (method === 'notifications/cancelled') learned.cancelled.push(params.requestId)
     if (method === undefined || id === undefined) return void response.writeHead(202).end()
     if (method === 'tools/call' || method === 'resources/read') {
+      noteClosed(learned, response)
       if (!askedIn(params).asks) return await writeLarge(response, { id, params })
       const askId = randomUUID()
       const answered = new Promise<void>((resolve) => waiting.set(askId, resolve))
@@ -91,7 +98,13 @@ export async function startLargeSessionServer() {
     response.end(JSON.stringify({ jsonrpc: '2.0', id, result: lists[method] ?? {} }))
   }
   const http = createServer((request, response) => void take(request, response))
-  return { http, url: `${await listening(http)}/mcp`, sessions }
+  return { http, url: `${await listening(http)}/mcp`, sessions, learned }
+}
+
+function noteClosed(learned: Learned, response: ServerResponse): void {
+  response.once('close', () => {
+    if (!response.writableFinished) learned.closed += 1
+  })
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Rpc> {
@@ -122,6 +135,7 @@ async function writeLarge(
   const block = line.repeat(1000)
   for (let sent = 0; sent < megabytes * megabyte && !response.destroyed; sent += block.length) await write(block)
   if (end === 'cut') return void response.destroy()
+  if (end === 'stall') return
   const tails = { too_deep: `,"deep":${'['.repeat(100)}${']'.repeat(100)}`, asks: ',"resultType":"input_required"' }
   const tail = end === 'too_deep' || end === 'asks' ? tails[end] : ''
   await write(`${say}"}]${tail}},"jsonrpc":"2.0","id":${replyId}}${asEvents ? '\n\n' : ''}`)

@@ -256,7 +256,7 @@ export class UpstreamConnection {
     try {
       const reply = await readReply(await send(post), post, id)
       this.#credential.report?.works()
-      return handshake.era === 'legacy' ? legacyReply(reply) : reply
+      return handshake.era === 'legacy' ? legacyReply(reply, () => this.#cancel(post, id)) : reply
     } catch (error) {
       if (error instanceof UpstreamRefusal) {
         error.shown = shown
@@ -281,7 +281,9 @@ export class UpstreamConnection {
   ): Promise<RpcReply> {
     const { signal, exact, relay, hold, streamFromBytes } = post
     const { post: get, response } = await this.#get(session, { lastEventId: eventId, signal, exact, limits })
-    return legacyReply(await readReply(response, { ...get, relay, hold, streamFromBytes }, id))
+    return legacyReply(await readReply(response, { ...get, relay, hold, streamFromBytes }, id), () =>
+      this.#cancel(post, id),
+    )
   }
 
   /** Asks for the events of a session, those after one of them if it is named. */
