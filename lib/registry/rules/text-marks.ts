@@ -50,10 +50,19 @@ function addressesIn(text: string): string[] {
   const found = addresses.flatMap((pattern) =>
     [...open.matchAll(pattern)].map((match) => match[0].replace(/[.,;:!?]+$/u, '')),
   )
-  const all = [...new Set(found)]
+  const all = [...new Set([...found, ...ipv6In(open)])]
   const together = all.join('\n')
   // A host within an address that is found as a whole is not found twice.
   return all.filter((one) => together.indexOf(one) === together.lastIndexOf(one))
+}
+
+const ipv6Like = /(?<![\w:.])(?:[0-9a-f]{1,4})?(?::[0-9a-f]{0,4}){2,8}(?:\.\d{1,3}){0,3}(?![\w:])/giu
+
+/** What has colons may be a time, a hardware address or the path of a name in a program: only what is an address counts, and every routable one has a digit. */
+function ipv6In(text: string): string[] {
+  return [...text.matchAll(ipv6Like)]
+    .map(([like]) => like.replace(/(?<!:):$/u, ''))
+    .filter((like) => /\d/u.test(like) && URL.canParse(`http://[${like}]/`))
 }
 
 function hiddenIn(text: string): TextMark[] {
