@@ -160,8 +160,7 @@ export class Broker {
       stdio: config.stdio,
       allowLinkLocal: config.allowLinkLocal,
     })
-    const { askDeadlineMs } = limits
-    this.conversations = new Conversations(secretBox, { ctx, log, askDeadlineMs })
+    this.conversations = new Conversations(secretBox, { ctx, log, askDeadlineMs: limits.askDeadlineMs })
     const { view } = this.keeper
     const { tasks, taskBook } = this.conversations
     const ending = { view, now, limits, upstreams: this.#upstreams, audit: this.#audit, log }
@@ -180,6 +179,7 @@ export class Broker {
     this.#registry = new RegistryDoor({
       thread: new RegistryThread({ databaseUrl, logLevel: config.logLevel, ...people }, log),
       addresses: { brokerUrl, portalUrl },
+      limits,
       strangers: this.#strangers,
       isDraining: () => this.#draining,
       onRefused: (rule) => metrics.refused(rule),

@@ -10,21 +10,24 @@ type UnreadLimits = Pick<Limits, 'agentUnreadBytesMax' | 'unreadBytesMax' | 'ans
  */
 export class UnreadAnswers {
   readonly #limits: UnreadLimits
-  readonly #agents = new Map<string, number>()
+  readonly #scope: 'agent' | 'address'
+  readonly #held = new Map<string, number>()
   #bytes = 0
 
-  constructor(limits: UnreadLimits) {
+  /** @param scope whose answers are counted together */
+  constructor(limits: UnreadLimits, scope: 'agent' | 'address' = 'agent') {
     this.#limits = limits
+    this.#scope = scope
   }
 
-  /** Why an agent may ask nothing now; null when it may, which mostly costs one look. */
-  refusalOf(agentId: string): BodyRefusal | null {
+  /** Why an agent may ask nothing now, or an address; null when it may, which mostly costs one look. */
+  refusalOf(id: string): BodyRefusal | null {
     if (this.#bytes === 0) return null
     const { agentUnreadBytesMax, unreadBytesMax } = this.#limits
-    const held = this.#agents.get(agentId) ?? 0
+    const held = this.#held.get(id) ?? 0
     if (held > agentUnreadBytesMax) {
-      const message = `The agent ${agentId} has not read ${held} bytes of what it was answered by this broker, and may leave ${agentUnreadBytesMax}. Try again when it has.`
-      const facts = { scope: 'agent', used: held, limit: agentUnreadBytesMax, unit: 'bytes' }
+      const message = `The ${this.#scope} ${id} has not read ${held} bytes of what it was answered by this broker, and may leave ${agentUnreadBytesMax}. Try again when it has.`
+      const facts = { scope: this.#scope, used: held, limit: agentUnreadBytesMax, unit: 'bytes' }
       return { status: 429, denial: { rule: 'calls_at_once', message, facts } }
     }
     if (this.#bytes > unreadBytesMax) {
@@ -36,21 +39,21 @@ export class UnreadAnswers {
   }
 
   /** Counts what of an answer has not left, until it has. */
-  hold(agentId: string, response: ServerResponse): void {
+  hold(id: string, response: ServerResponse): void {
     const bytes = response.writableLength
     if (bytes === 0 || response.destroyed) return
-    this.#add(agentId, bytes)
+    this.#add(id, bytes)
     const timer = setTimeout(() => response.destroy(), this.#limits.answerReadMs)
     response.once('close', () => {
       clearTimeout(timer)
-      this.#add(agentId, -bytes)
+      this.#add(id, -bytes)
     })
   }
 
-  #add(agentId: string, bytes: number): void {
-    const held = (this.#agents.get(agentId) ?? 0) + bytes
-    if (held > 0) this.#agents.set(agentId, held)
-    else this.#agents.delete(agentId)
+  #add(id: string, bytes: number): void {
+    const held = (this.#held.get(id) ?? 0) + bytes
+    if (held > 0) this.#held.set(id, held)
+    else this.#held.delete(id)
     this.#bytes += bytes
   }
 }

@@ -8,6 +8,8 @@ import { auditDenial } from '../denials.ts'
 import type { ResourceAddresses } from '../endpoint/challenge.ts'
 import { notJsonContent } from '../endpoint/malformed.ts'
 import { BodyTooLarge, readBody, send, sendUnread } from '../endpoint/http-messages.ts'
+import { UnreadAnswers } from '../endpoint/unread-answers.ts'
+import type { Limits } from '../limits.ts'
 import { RateLimits } from '../rate-limits.ts'
 import { type Answer, refusedAnswer } from '../wire.ts'
 import { type GivenAnswer, registryPath } from './messages.ts'
@@ -22,6 +24,7 @@ type Parts = {
   /** Where questions are answered: not here, where agents' calls go through. */
   thread: Pick<RegistryThread, 'ask' | 'close'>
   addresses: ResourceAddresses
+  limits: Limits
   strangers: StrangerLog
   isDraining: () => boolean
   onRefused: (rule: string) => void
@@ -32,8 +35,11 @@ export class RegistryDoor {
   readonly #parts: Parts
   readonly #addresses = new RateLimits({ agentCallsPerSecond: perSecond, serverCallsPerSecond: 0 })
 
+  readonly #unread: UnreadAnswers
+
   constructor(parts: Parts) {
     this.#parts = parts
+    this.#unread = new UnreadAnswers(parts.limits, 'address')
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -49,6 +55,7 @@ export class RegistryDoor {
     const { brokerUrl } = this.#parts.addresses
     const answer = await this.#parts.thread.ask({ url: brokerUrl + url, method, headers: headersOf(request), text })
     send(response, await this.#onRecord(answer, address))
+    this.#unread.hold(address, response)
   }
 
   /** RFC 9728: who issues tokens for it, and what may be asked for. */
@@ -85,6 +92,8 @@ export class RegistryDoor {
     if (this.#parts.isDraining())
       return this.#refused(503, { rule: 'draining', message: 'This broker is being stopped.' })
     const denial = this.#addresses.takeForAgent(address)
+    const full = this.#unread.refusalOf(address)
+    if (!denial && full) return this.#refused(full.status, full.denial)
     if (!denial) return null
     const answer = this.#refused(429, { ...denial, message: 'Too many requests in a short time.' })
     return { ...answer, headers: { 'retry-after': '1' } }
