@@ -27,6 +27,8 @@ export const factWords: Record<string, string> = {
   month: 'Month',
   spentMicros: 'Spent',
   budgetMicros: 'Budget',
+  spendingLookedAt: 'Spending looked at',
+  spendingAgeMsMax: 'At least every, ms',
   calls: 'Calls allowed',
   per: 'Per',
   used: 'Used',

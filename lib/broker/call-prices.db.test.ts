@@ -18,6 +18,7 @@ const system = (db: Db) => ctxFor(db, undefined, new Date())
 async function price(db: Db, world: World, tool: string | null, listUnitPriceMicros: string | null) {
   const finance = ctxFor(db, await makePerson(db, { roles: ['finance'] }))
   await setCallPrice(finance, { serverId: 'modern', tool, listUnitPriceMicros })
+  await refreshOverBudget(system(db))
   await world.broker.broker.keeper.refresh()
 }
 

@@ -1,13 +1,25 @@
 import { inexactNumber } from '#lib/core/exact-json.ts'
+import { spendingDenial } from '#lib/guardrails/rules/budget.ts'
+import type { Allowed } from '#lib/guardrails/rules/decide.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { auditText } from './audit/records.ts'
 import type { Circuit } from './upstream/circuit.ts'
+import type { PipelineParts } from './pipeline-parts.ts'
 import type { UpstreamHealth } from './upstream/health.ts'
 import type { BrokeredServer } from './view/view.ts'
 
 // Refusals of the broker itself, which no registry knows of.
 
 export const auditDenial: Denial = { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' }
+
+/** Why a call that costs something does not go now: nobody has looked for too long at who has spent too much. */
+export function spendingUnknown(
+  { view, limits, now }: Pick<PipelineParts, 'view' | 'limits' | 'now'>,
+  { tool }: Pick<Allowed, 'tool'>,
+): Denial | null {
+  const known = { lookedAt: view.spendingLookedAt, ageMsMax: limits.spendingAgeMsMax, now: now() }
+  return spendingDenial(tool, known)
+}
 
 /** Why nothing is sent to the server now; null when the call is admitted, which its end must then be told of (`health.watch`). */
 export function circuitDenial(health: UpstreamHealth, server: BrokeredServer, call: object): Denial | null {

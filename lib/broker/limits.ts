@@ -68,6 +68,8 @@ export type Limits = {
   auditQueueMax: number
   /** Older than this, the view of the registry decides nothing. */
   viewAgeMsMax: number
+  /** Longer ago, what was noted of who has spent too much lets no call through that costs something; 0: for ever. */
+  spendingAgeMsMax: number
 }
 
 export const standardLimits: Limits = {
@@ -106,6 +108,7 @@ export const standardLimits: Limits = {
   auditWaitMs: 5000,
   auditQueueMax: 10_000,
   viewAgeMsMax: 5000,
+  spendingAgeMsMax: 300_000,
 }
 
 /** Those that a simulation knows. */

@@ -21,7 +21,7 @@ import { decideAnswers, isContinued, readContinued, withEdited } from './convers
 import { AskRefused } from './conversation/refusal.ts'
 import { isKeptHere } from './conversation/session-methods.ts'
 import { deniedAnswer, deny, pointerOf, refuse } from './deny.ts'
-import { afterTheFact, auditDenial, circuitDenial } from './denials.ts'
+import { afterTheFact, auditDenial, circuitDenial, spendingUnknown } from './denials.ts'
 import { guardReply, joinFindings } from './guards.ts'
 import { holdForPerson } from './holding/hold.ts'
 import { sessionOf } from './holding/session.ts'
@@ -79,11 +79,14 @@ async function continueCall(parts: PipelineParts, request: AgentRequest, call: T
   return goOn(parts, edited ? withEdited(asked, edited) : asked, { call: made, allowed: anew.value })
 }
 
-function goOn(
+async function goOn(
   parts: PipelineParts,
   request: AgentRequest,
   allowed: { call: ToolCall; allowed: Allowed },
 ): Promise<Answer> {
+  const unknown = spendingUnknown(parts, allowed.allowed)
+  // Nobody is asked about what could not go.
+  if (unknown) return deny(parts, request, { call: allowed.call, denial: unknown })
   const { rule, bypassed } = holdFor(allowed.call, allowed.allowed, { view: parts.view, now: parts.now() })
   const going = { ...allowed, bypassed }
   return rule ? waitForPerson(parts, request, { ...going, rule }) : proceed(parts, request, going)
@@ -145,7 +148,7 @@ export function admit(
   { call, allowed }: Pick<Going, 'call' | 'allowed'>,
 ): Denial | null {
   const server = allowed.server as BrokeredServer
-  const full = parts.inFlight.atOnce.denialFor(call, parts.limits)
+  const full = spendingUnknown(parts, allowed) ?? parts.inFlight.atOnce.denialFor(call, parts.limits)
   const denial = full ?? parts.rates.takeForServer(server.id)
   return denial ?? (isKeptHere(request, call) ? null : circuitDenial(parts.health, server, call))
 }

@@ -25,6 +25,7 @@ const schema = variables
     WHEELHOUSE_GRACE_MS: true,
     WHEELHOUSE_AGENT_CALLS_PER_SECOND: true,
     WHEELHOUSE_SERVER_CALLS_PER_SECOND: true,
+    WHEELHOUSE_SPENDING_SECONDS: true,
     WHEELHOUSE_REQUEST_STATE_SECONDS: true,
     WHEELHOUSE_RESULT_BYTES_MAX: true,
     WHEELHOUSE_STREAM_BYTES_MAX: true,
@@ -86,6 +87,7 @@ export function parseBrokerConfig(env: Environment = process.env) {
     limits: {
       agentCallsPerSecond: values.WHEELHOUSE_AGENT_CALLS_PER_SECOND,
       serverCallsPerSecond: values.WHEELHOUSE_SERVER_CALLS_PER_SECOND,
+      spendingAgeMsMax: values.WHEELHOUSE_SPENDING_SECONDS * 1000,
       stateMs: values.WHEELHOUSE_REQUEST_STATE_SECONDS * 1000,
       resultBytesMax: values.WHEELHOUSE_RESULT_BYTES_MAX,
       streamBytesMax: values.WHEELHOUSE_STREAM_BYTES_MAX,

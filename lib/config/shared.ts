@@ -161,6 +161,10 @@ export const variables = z.object({
     500,
     'Tool calls to one MCP server a second, from all brokers together; 0: no limit.',
   ),
+  WHEELHOUSE_SPENDING_SECONDS: whole(
+    300,
+    'Seconds after which what a worker noted of spending is too old to let calls that cost through; 0: never.',
+  ),
   WHEELHOUSE_REQUEST_STATE_SECONDS: z.coerce
     .number('Use a number of seconds.')
     .int('Use a whole number of seconds.')

@@ -19,7 +19,7 @@ const timeoutMs = 600_000
 
 /**
  * Notes which agents have spent their budget of this month, calls that are not added up yet included, and which have not any more because it was raised or the month is over; brokers refuse by it a moment later. Looks at
- * agents that used something since yesterday, that were changed in the last minutes, or that are noted. Needs `costs:manage`. Returns how many notes changed.
+ * agents that used something since yesterday, that were changed in the last minutes, or that are noted. And notes when it looked: brokers refuse what costs when that is too long ago. Needs `costs:manage`. Returns how many notes changed.
  */
 export async function refreshOverBudget(ctx: Ctx): Promise<number> {
   authorize(ctx, 'costs:manage')
@@ -60,6 +60,9 @@ export async function refreshOverBudget(ctx: Ctx): Promise<number> {
         detail: { month, spentMicros: spentMicros.toString(), budgetMicros: budgetMicros.toString() },
       })
     }
+    await tx.$executeRaw`
+      insert into "SpendingLook" ("at") values (${ctx.now})
+      on conflict ("id") do update set "at" = greatest("SpendingLook"."at", excluded."at")`
     return changed.length
   }
   return inTx(ctx, work, { timeoutMs })

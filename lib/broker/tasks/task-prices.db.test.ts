@@ -3,9 +3,11 @@ import type { Db } from '#lib/db/client.ts'
 import { encryptionKey, makeAgent, portalUrl, sessionToken, type TestAgent } from '#lib/dev/test/broker.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { ctxFor } from '#lib/dev/test/fleet.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { connectTaskClient } from '#lib/dev/test/task-client.ts'
 import { freePort } from '#lib/dev/ports.ts'
+import { refreshOverBudget } from '#lib/metrics/commands.ts'
 import { methodPrefix } from '#lib/registry/schema.ts'
 import { startFixture } from '../testing/fixture/server.ts'
 import { startBroker, type TestBroker } from '../testing/start-broker.ts'
@@ -23,6 +25,7 @@ const test = dbTest.extend('broker', { scope: 'file' }, async ({ db, databaseUrl
     await stop()
   })
   await until(async () => (await db.mcpTool.count()) > 0)
+  await refreshOverBudget(ctxFor(db))
   return broker
 })
 

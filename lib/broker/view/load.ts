@@ -32,7 +32,7 @@ export async function loadAll(client: pg.ClientBase, view: BrokerView): Promise<
     view.putKeys(keys)
     view.putRevocations(revocations)
     view.holdRules = holdRules
-    view.putStops(poll.stops)
+    putPolled(view, poll)
     await view.putPolicySets(policySets)
     return readingOf('whole', poll, [agents, servers, runs, keys, revocations, holdRules, policySets])
   })
@@ -43,7 +43,7 @@ export async function loadChanges(client: pg.ClientBase, view: BrokerView, since
   const first = await pollFrom(client, since)
   if (first.notes > notesMax || BigInt(first.next) < BigInt(since.next)) return loadAll(client, view)
   if (first.changes.length === 0) {
-    view.putStops(first.stops)
+    putPolled(view, first)
     return readingOf('changes', first, [])
   }
   const read = await inSnapshot(client, async () => {
@@ -66,7 +66,7 @@ export async function loadChanges(client: pg.ClientBase, view: BrokerView, since
     if (signingKeys) view.putKeys(signingKeys)
     if (revocations) view.putRevocations(revocations)
     if (holdRules) view.holdRules = holdRules
-    view.putStops(poll.stops)
+    putPolled(view, poll)
     if (policySets) await view.putPolicySets(policySets)
     return readingOf('changes', poll, [agents, servers, runs, signingKeys, revocations, holdRules, policySets])
   })
@@ -76,6 +76,12 @@ export async function loadChanges(client: pg.ClientBase, view: BrokerView, since
 /** @param before of whom the notes may go: every broker has read them, or reads everything. */
 export async function pruneChanges(client: pg.ClientBase, before: string): Promise<void> {
   await client.query(pruneSql, [before])
+}
+
+/** What every look at the registry says. */
+function putPolled(view: BrokerView, { stops, spendingLookedAt }: PollRow): void {
+  view.putStops(stops)
+  view.spendingLookedAt = spendingLookedAt
 }
 
 async function pollFrom(client: pg.ClientBase, { next, open }: Position): Promise<PollRow> {

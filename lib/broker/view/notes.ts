@@ -14,13 +14,15 @@ export type PollRow = Position & {
   /** How many notes were read for it; more than `notesMax`: not all of them. */
   notes: number
   stops: StopFacts[]
+  /** When what agents have spent was last compared with their budgets; null: never. */
+  spendingLookedAt: Date | null
 }
 
 /** Whoever missed more reads everything, which is as fast then. */
 export const notesMax = 10_000
 
 /**
- * One round trip a second: the open stop orders, and what changed since a position (`$1`, `$2`). A transaction that lasts pins nothing but itself: what ended beside it is read once.
+ * One round trip a second: the open stop orders, when spending was looked at, and what changed since a position (`$1`, `$2`). A transaction that lasts pins nothing but itself: what ended beside it is read once.
  * A standby does not say which transactions are open; there everything after the oldest counts as not seen.
  */
 export const pollSql: Sql<PollRow> = {
@@ -35,7 +37,8 @@ export const pollSql: Sql<PollRow> = {
       case when standby then '{}' else array(select x::text from pg_snapshot_xip(s) x) end as "open",
       coalesce((select json_agg(c) from (select distinct "kind", "key" from n) c), '[]') as "changes",
       (select count(*) from n)::integer as "notes",
-      ${openStopsExpression} as "stops"
+      ${openStopsExpression} as "stops",
+      (select "at" from "SpendingLook" where "id" = 1) as "spendingLookedAt"
     from s`,
 }
 

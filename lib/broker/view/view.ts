@@ -65,6 +65,8 @@ export class BrokerView implements PolicyView {
   readonly revoked = new Set<string>()
   /** The same array as long as the orders are the same. */
   stops: readonly StopFacts[] = []
+  /** When what agents have spent was last compared with their budgets; null: never. */
+  spendingLookedAt: Date | null = null
   /** Another number means that servers may have changed. */
   serversTurn = 0
   holdRules: readonly HoldRuleFacts[] = []

@@ -1,6 +1,6 @@
 import { formatMicros } from '#lib/core/money.ts'
 import type { Denial } from '../schema.ts'
-import type { AgentFacts } from './facts.ts'
+import type { AgentFacts, ToolFacts } from './facts.ts'
 
 /** Why an agent that has spent its month's budget calls nothing more in that month (UTC); null for everybody else. */
 export function budgetDenial({ id, overBudget }: AgentFacts, now: Date): Denial | null {
@@ -11,5 +11,23 @@ export function budgetDenial({ id, overBudget }: AgentFacts, now: Date): Denial 
     rule: 'budget_exceeded',
     message: `${id} has spent ${spent} of ${formatMicros(BigInt(budgetMicros))} in ${month}.`,
     facts: { month, spentMicros, budgetMicros },
+  }
+}
+
+/**
+ * Why a call that costs something is refused where nobody has compared spending with budgets for too long: whether its agent has spent its own is not known then. Null for a call
+ * that costs nothing.
+ */
+export function spendingDenial(
+  { listUnitPriceMicros }: Pick<ToolFacts, 'listUnitPriceMicros'>,
+  { lookedAt, ageMsMax, now }: { lookedAt: Date | null; ageMsMax: number; now: Date },
+): Denial | null {
+  if (!listUnitPriceMicros || BigInt(listUnitPriceMicros) <= 0n || ageMsMax === 0) return null
+  if (lookedAt !== null && now.getTime() - lookedAt.getTime() <= ageMsMax) return null
+  const since = lookedAt === null ? 'never' : `last at ${lookedAt.toISOString()}`
+  return {
+    rule: 'spending_unknown',
+    message: `The call costs ${formatMicros(BigInt(listUnitPriceMicros))}, and what agents have spent was ${since} compared with their budgets.`,
+    facts: { ...(lookedAt ? { spendingLookedAt: lookedAt.toISOString() } : {}), spendingAgeMsMax: ageMsMax },
   }
 }

@@ -22,6 +22,7 @@ const steps: Record<NamedRule, StepId> = {
   grant_expired: 'grant',
   grant_condition: 'conditions',
   budget_exceeded: 'budget',
+  spending_unknown: 'budget',
   rate_limited: 'rates',
   grant_rate: 'rates',
   calls_at_once: 'rates',

@@ -49,4 +49,12 @@ export const callRules = {
     setBy: 'The owner team, else the default of the organization',
     changedBy: budget,
   },
+  spending_unknown: {
+    title: 'No call that costs while spending is not known',
+    explanation:
+      'The call costs something, and for minutes nobody has compared what agents have spent with their budgets: whether this one has spent its own is not known. So it is refused; calls that cost nothing go on.',
+    remedy: 'Send the call again in a minute; if it is still refused, tell the platform team that no worker runs.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
 } as const satisfies Record<string, Omit<Rule, 'id'>>

@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto'
+import { expect } from 'vitest'
+import { freePort } from '#lib/dev/ports.ts'
+import { encryptionKey, makeAgent, portalUrl } from '#lib/dev/test/broker.ts'
+import { agentSession, brokerWorld, lastEvent, until } from '#lib/dev/test/broker-world.ts'
+import { startChild } from '#lib/dev/test/child.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { makeGrant } from '#lib/dev/test/registry.ts'
+import { createHoldRule } from '#lib/guardrails/commands.ts'
+import { createHoldRuleInput } from '#lib/guardrails/schema/held-calls.ts'
+import { refreshOverBudget, setCallPrice } from '#lib/metrics/commands.ts'
+import { type Call, decideIt, denialOf, waitingCall } from './testing/hold-world.ts'
+import { startBroker } from './testing/start-broker.ts'
+
+// What agents have spent is compared with their budgets by a worker: of brokers that nobody tells any more what is spent.
+
+const ageMsMax = 20_000
+
+const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
+  const limits = { spendingAgeMsMax: ageMsMax }
+  const world = await brokerWorld({ db, databaseUrl, startBroker: (options) => startBroker({ ...options, limits }) })
+  onCleanup(() => world.stop())
+  const finance = ctxFor(db, await makePerson(db, { roles: ['finance'] }))
+  await setCallPrice(finance, { serverId: 'modern', tool: 'change', listUnitPriceMicros: '10000' })
+  const security = await makePerson(db, { roles: ['security'] })
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', class: 'write' })
+  const client = await agentSession(db, world, { agent })
+  const call = (name: string, word = '') => client.callTool({ name, arguments: { word } }) as Promise<Call>
+  return { ...world, security, agent, call }
+})
+
+const ruleOf = (answer: Call) => denialOf(answer)?.['rule'] ?? null
+
+test(
+  'without a worker calls that cost are refused, and others go on',
+  { timeout: 240_000 },
+  async ({ db, databaseUrl, world }) => {
+    const { agent, call } = world
+    const refused = await call('change')
+    expect(denialOf(refused)).toMatchObject({ rule: 'spending_unknown' })
+    expect(refused.content[0]?.text).toContain('The call costs $0.01, and what agents have spent was never compared')
+    expect(ruleOf(await call('look'))).toBeNull()
+    const event = await lastEvent(db, agent.agentId, 'mcp.call_denied')
+    expect(event).toMatchObject({ rule: 'spending_unknown', detail: { step: 'budget' } })
+    const port = await freePort()
+    const worker = await startChild({
+      entry: 'lib/jobs/main.ts',
+      env: {
+        DATABASE_URL: databaseUrl,
+        WHEELHOUSE_WORKER_PORT: String(port),
+        WHEELHOUSE_URL: portalUrl,
+        WHEELHOUSE_CLAUDE_URL: `http://127.0.0.1:${await freePort()}`,
+        WHEELHOUSE_CLAUDE_KEY: randomBytes(16).toString('hex'),
+        WHEELHOUSE_ENCRYPTION_KEY: encryptionKey,
+        WHEELHOUSE_LOG_LEVEL: 'warn',
+      },
+      ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+    })
+    try {
+      await until(async () => ruleOf(await call('change')) === null)
+    } finally {
+      await worker.kill()
+    }
+    await until(async () => ruleOf(await call('change')) === 'spending_unknown', 60_000)
+    expect(ruleOf(await call('look'))).toBeNull()
+  },
+)
+
+test('an approval is not spent on a call whose cost nobody looks at: it goes when it is known again', async ({
+  db,
+  world,
+}) => {
+  const { agent, call, security } = world
+  const lookedAt = async (at: Date) => {
+    await db.spendingLook.updateMany({ data: { at: new Date(0) } })
+    await refreshOverBudget(ctxFor(db, undefined, at))
+    await world.broker.broker.keeper.refresh()
+  }
+  await lookedAt(new Date())
+  const input = { title: 'Changes wait', toolName: 'change', deciderRoles: ['security'], serverId: 'modern' }
+  await createHoldRule(ctxFor(db, security), createHoldRuleInput.parse(input))
+  await world.broker.broker.keeper.refresh()
+  await lookedAt(new Date(Date.now() + 600_000))
+  const first = call('change', 'costs')
+  const { id } = await waitingCall(db, agent)
+  await lookedAt(new Date(0))
+  await decideIt(db, world, id, { decision: 'approve' })
+  const answer = await first
+  expect(ruleOf(answer)).toBe('spending_unknown')
+  expect(answer.content[0]?.text).toContain(`The approval of ${id} stays good until`)
+  // Nobody is asked meanwhile about what could not go.
+  expect(ruleOf(await call('change', 'another'))).toBe('spending_unknown')
+  await lookedAt(new Date(Date.now() + 600_000))
+  expect((await call('change', 'costs')).content).toEqual([{ type: 'text', text: 'changed costs' }])
+  expect(await db.heldCall.count({ where: { agentId: agent.agentId } })).toBe(1)
+})
