@@ -95,6 +95,39 @@ test('a server that fails again and again is left alone, which is said, shown an
   await client.close()
 })
 
+test('sessions that agents begin while a server is down, for which it is asked nothing, are no sign that it lives', async ({
+  db,
+  world,
+}) => {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', class: 'read' })
+  const callAnew = async () => {
+    const client = await agentSession(db, world, { agent, era: 'legacy' })
+    const { _meta } = await client.callTool({ name: 'look', arguments: {} })
+    await client.close()
+    return _meta?.['wheelhouse/denial']
+  }
+  await until(async () => (await callAnew()) === undefined)
+  await world.proxy.cut()
+  onTestFinished(() => world.proxy.restore())
+  const state = async () => {
+    const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
+    return /upstream_state\{server="modern"\} (\d)/.exec(metrics)?.[1]
+  }
+  for (let i = 0; i < limits.circuitFailures; i += 1) expect(await callAnew()).toBeDefined()
+  expect(await state()).not.toBe('0')
+  const before = await db.auditEvent.count({ where: { event: 'server.available' } })
+  // Long enough for a probe to be due.
+  for (const end = Date.now() + 2 * limits.circuitOpenMs; Date.now() < end;) {
+    await callAnew().catch(() => null)
+    await setTimeout(50)
+  }
+  expect(await db.auditEvent.count({ where: { event: 'server.available' } })).toBe(before)
+  expect(await state()).not.toBe('0')
+  await world.proxy.restore()
+  await until(async () => (await callAnew().catch(() => null)) === undefined, 10_000)
+})
+
 test('calls that the server lets run into their deadline open it, calls that their agent ends do not', async ({
   db,
   world,

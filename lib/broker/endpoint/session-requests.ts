@@ -10,6 +10,7 @@ import { mayRead } from '../conversation/listening.ts'
 import { sessionEnded } from '../conversation/session-stream.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
 import { keepsTasks, mayUseTasks } from '../tasks/offered.ts'
+import { unasked } from '../upstream/health.ts'
 import type { UpstreamSession } from '../upstream/request.ts'
 import { processCaller } from '../upstream/pool.ts'
 import type { RpcMessage } from '../upstream/http.ts'
@@ -106,6 +107,7 @@ async function ownSession(
   const signal = AbortSignal.any([of.gone, AbortSignal.timeout(Math.min(beginMs, parts.limits.callDeadlineMs))])
   const denial = await reached(parts, server, signal, async () => {
     const connection = parts.upstreams.connectionTo(server, processCaller(of.agent))
+    const wasGreeted = connection.spoken !== null
     const { logging, resources, prompts } = (await connection.ready(signal)).capabilities
     const needed =
       told !== null ||
@@ -116,7 +118,9 @@ async function ownSession(
       // What changes of its lists it says in a session only.
       (prompts?.listChanged === true && may('prompts/list')) ||
       (resources?.listChanged === true && may('resources/list'))
-    if (needed) session = await connection.openSession(told ?? {}, signal)
+    const asks = needed && !connection.isSessionless
+    if (asks) session = await connection.openSession(told ?? {}, signal)
+    return wasGreeted && !asks ? unasked : session
   })
   // Without one an answer may be lost, and nothing else.
   if (denial && !maySay) return ok(null)

@@ -8,6 +8,9 @@ import { CredentialFailure } from './credential.ts'
 import { CutOff, UpstreamFailure } from './failure.ts'
 
 type Watched = { readonly call: object; readonly signal: AbortSignal }
+/** What was to be done needed nothing of the server: it says nothing of how that is. */
+export const unasked = Symbol('unasked')
+
 type Parts = { limits: Limits; ctx: () => Ctx; instance: string; log: Log }
 
 /** The circuits of all upstreams by server, and what the registry is told of them: only what changes. */
@@ -37,11 +40,12 @@ export class UpstreamHealth {
     return circuit
   }
 
-  /** Sends what was admitted as `call`, and learns from its end. */
+  /** Sends what was admitted as `call`, and learns from its end, unless that is `unasked`. */
   async watch<T>(circuit: Circuit, { call, signal }: Watched, work: () => Promise<T>): Promise<T> {
     try {
       const reply = await work()
-      circuit.succeeded()
+      if (reply === unasked) circuit.released(call)
+      else circuit.succeeded()
       return reply
     } catch (error) {
       const failure = failureOf(error, signal)
