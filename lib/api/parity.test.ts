@@ -163,6 +163,7 @@ const queries: Record<string, string | Reason> = {
   getRun: 'runs.show',
   getScopeRequest: 'scopes.show',
   getServer: 'registry.showServer',
+  lastFailedCalls: 'control.listAudit',
   getAgentCallRate: 'agents.callRate',
   getAgentLimits: 'agents.limits',
   getServerGuards: 'servers.showGuards',

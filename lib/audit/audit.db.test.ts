@@ -3,8 +3,10 @@ import { type Ctx, inTx, systemActor } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { recordAudit } from './commands.ts'
-import { agentTimeline, listAuditEvents } from './queries.ts'
-import { auditQuery, timelineQuery } from './schema.ts'
+import { agentTimeline, lastFailedCalls, listAuditEvents } from './queries.ts'
+import type { CallOutcome } from './call-details.ts'
+import { eventsSql, failedCallsSql } from './queries/found-events.ts'
+import { auditOutcomes, auditQuery, timelineQuery } from './schema.ts'
 
 function ctxFor(db: Db): Ctx {
   return { db, actor: systemActor('test'), now: new Date('2026-11-22T10:00:00Z') }
@@ -132,3 +134,77 @@ dbTest(
     expect(plan.map((row) => row['QUERY PLAN']).join('\n')).toContain('AuditEvent_agent_timeline')
   },
 )
+
+dbTest(
+  'calls that failed are found by their outcome, of either event that says so, and nothing else is',
+  async ({ db }) => {
+    const ctx = ctxFor(db)
+    const serverId = crypto.randomUUID()
+    for (const outcome of ['ok', 'tool_error', 'upstream_error', 'aborted'] as const)
+      await recordCall(ctx, serverId, outcome)
+    await recordCall(ctx, crypto.randomUUID(), 'tool_error')
+    await inTx(ctx, async (tx, inside) => {
+      const subject = { kind: 'tool', id: `${serverId}/look`, name: 'look' }
+      const detail = {
+        argumentsDigest: 'x',
+        outcome: 'upstream_error',
+        bytes: 9,
+        ms: 1,
+        reason: 'It broke off.',
+      } as const
+      recordAudit(tx, inside, { event: 'mcp.result_passed', subject, agentId: 'a', serverId, tool: 'look', detail })
+      // Has an outcome and is no call of a tool of the server.
+      const asked = { tool: 'search', arguments: '{}', via: 'mcp', outcome: 'tool_error' }
+      recordAudit(tx, inside, { event: 'registry.asked', subject, serverId, detail: asked })
+    })
+    const found = async (outcome: string, more: object = {}) => {
+      const rows = await listAuditEvents(ctx, auditQuery.parse({ server: serverId, outcome, ...more }))
+      return rows.map(({ event, detail }) => [event, detail['outcome']])
+    }
+    const passed = ['mcp.result_passed', 'upstream_error']
+    const ended = (outcome: CallOutcome) => ['mcp.call_allowed', outcome]
+    expect(await found('error')).toEqual([passed, ended('upstream_error'), ended('tool_error')])
+    expect(await found('error', { limit: 1 })).toEqual([passed])
+    expect(await found('error', { decision: 'allow', after: 0 })).toEqual([
+      ended('tool_error'),
+      ended('upstream_error'),
+    ])
+    expect(await found('tool_error')).toEqual([ended('tool_error')])
+    expect(await found('upstream_error', { event: 'mcp.call_allowed' })).toEqual([ended('upstream_error')])
+    expect(await found('aborted')).toEqual([ended('aborted')])
+    expect(auditQuery.safeParse({ outcome: 'ok' }).error?.issues).toMatchObject([{ path: ['outcome'] }])
+
+    const last = await lastFailedCalls(ctx, { serverId, limit: 2 })
+    expect(last).toMatchObject([
+      { tool: 'look', outcome: 'upstream_error', reason: 'It broke off.', agent: { id: 'test' }, rule: null },
+      { tool: 'look', outcome: 'upstream_error', reason: null },
+    ])
+    const agent: Ctx = { ...ctx, actor: { kind: 'agent', id: 'a', name: 'A' } }
+    await expect(lastFailedCalls(agent, { serverId, limit: 2 })).rejects.toMatchObject({ code: 'forbidden' })
+  },
+)
+
+dbTest('calls of a server that failed are read through an index of their own', async ({ db }) => {
+  const asked = auditOutcomes.map((outcome) => eventsSql(auditQuery.parse({ server: 'x', outcome })))
+  for (const query of [...asked, failedCallsSql({ serverId: 'x', limit: 5 })]) {
+    const plan = await db.$transaction(async (tx) => {
+      await tx.$executeRaw`set local enable_seqscan = off`
+      return await tx.$queryRaw<{ 'QUERY PLAN': string }[]>`explain ${query}`
+    })
+    expect(plan.map((row) => row['QUERY PLAN']).join('\n')).toContain('AuditEvent_failed')
+  }
+})
+
+function recordCall(ctx: Ctx, serverId: string, outcome: CallOutcome): Promise<void> {
+  return inTx(ctx, async (tx, inside) => {
+    recordAudit(tx, inside, {
+      event: 'mcp.call_allowed',
+      subject: { kind: 'tool', id: `${serverId}/look`, name: 'look' },
+      agentId: 'a',
+      serverId,
+      tool: 'look',
+      decision: 'allow',
+      detail: { argumentsDigest: 'x', class: 'read', outcome, ms: 1 },
+    })
+  })
+}

@@ -1,35 +1,28 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { AuditEvent } from '#lib/db/generated/client.ts'
-import type { AuditQuery, AuditView, TimelineEntry, TimelineQuery } from './schema.ts'
+import { eventsSql, failedCallsSql } from './queries/found-events.ts'
+import type { AuditQuery, AuditView, FailedCall, TimelineEntry, TimelineQuery } from './schema.ts'
 
 export { auditEventNames } from './event-names.ts'
 
 /** Newest first, or oldest first when `after` is given (a tail asks for what came since). Needs `audit:read`. */
 export async function listAuditEvents(ctx: Ctx, query: AuditQuery): Promise<AuditView[]> {
   authorize(ctx, 'audit:read')
-  const rows = await reader(ctx).auditEvent.findMany({
-    where: {
-      agentId: query.agent,
-      event: query.event,
-      serverId: query.server,
-      tool: query.tool,
-      runId: query.run,
-      decision: query.decision,
-      rule: query.rule,
-      ...(query.actor
-        ? {
-            OR: [{ actorId: query.actor }, { actorName: { contains: query.actor, mode: 'insensitive' } }],
-          }
-        : {}),
-      seq: { lt: query.before, gt: query.after },
-    },
-    orderBy: { seq: query.after === undefined ? 'desc' : 'asc' },
-    take: query.limit,
-    omit: { leafHash: true },
-  })
+  const rows = await reader(ctx).$queryRaw<Omit<AuditEvent, 'leafHash'>[]>(eventsSql(query))
   return rows.map(viewOf)
 }
+
+/** The calls of a server that failed last, newest first. Needs `runs:read`, as the log of a run does. */
+export async function lastFailedCalls(ctx: Ctx, query: { serverId: string; limit: number }): Promise<FailedCall[]> {
+  authorize(ctx, 'runs:read')
+  const rows = await reader(ctx).$queryRaw<FailedRow[]>(failedCallsSql(query))
+  return rows.map(({ at, actorId, actorName, ...row }) => {
+    return { ...row, at: at.toISOString(), agent: { id: actorId, name: actorName } }
+  })
+}
+
+type FailedRow = Omit<FailedCall, 'at' | 'agent'> & Pick<AuditEvent, 'at' | 'actorId' | 'actorName'>
 
 /**
  * What happened to an agent, newest first: everything in the log but its calls, without the details that are for auditors. Needs `agents:read`.

@@ -3,6 +3,19 @@ import { z } from 'zod'
 /** The largest sequence number that the database can hold. */
 const seqMax = 9_223_372_036_854_775_807n
 
+/** How a call can be on record to have failed. */
+const failures = ['tool_error', 'upstream_error'] as const
+export type CallFailure = (typeof failures)[number]
+
+/** What `outcome` asks for: calls of one end; `error`: of either error, as traffic counts them. */
+export const auditOutcomes = ['error', ...failures, 'aborted'] as const
+
+/** In words; what a tool said in its error is on no record. */
+export const failureText: Record<CallFailure, string> = {
+  tool_error: 'The tool answered with an error.',
+  upstream_error: 'The server answered with an error.',
+}
+
 /** Filters of the audit log: page, REST and CLI alike. `before` is a sequence number: rows older than it. */
 export const auditQuery = z.strictObject({
   agent: z.string().max(100).optional(),
@@ -13,6 +26,7 @@ export const auditQuery = z.strictObject({
   run: z.uuid().optional(),
   decision: z.enum(['allow', 'deny', 'hold']).optional(),
   rule: z.string().max(100).optional(),
+  outcome: z.enum(auditOutcomes).optional(),
   before: z.coerce.bigint().positive().max(seqMax).optional(),
   after: z.coerce.bigint().nonnegative().max(seqMax).optional(),
   limit: z.coerce.number().int().min(1).max(500).default(100),
@@ -35,6 +49,17 @@ export type AuditView = {
   rule: string | null
   requestId: string | null
   detail: Record<string, unknown>
+}
+
+/** A call that failed. `decision`: the id of its event, by which it is explained; `reason`: why, where more is known than its outcome. */
+export type FailedCall = {
+  decision: string
+  at: string
+  agent: { id: string; name: string }
+  tool: string
+  outcome: CallFailure
+  rule: string | null
+  reason: string | null
 }
 
 /** `before` is a sequence number: entries older than it. */

@@ -72,6 +72,28 @@ test('a call that was ended at its server was let through: its steps say so, and
   expect(await ended({ outcome: 'ok' })).toMatchObject({ said: 'allowed', passed: true, outcome: 'passed', note: null })
 })
 
+test('a result that broke off while it was passed on says so, and one that did not has been passed on', async ({
+  db,
+}) => {
+  const ctx = ctxFor(db)
+  const about = await calledBy(db)
+  const passed = async (detail: { outcome: 'ok' | 'upstream_error'; reason?: string }) => {
+    const end = { argumentsDigest: 'd', bytes: 9, ms: 1, ...detail }
+    const { outcome, steps } = await explainDecision(ctx, {
+      id: await record(db, { ...about, event: 'mcp.result_passed', detail: end }),
+    })
+    return [outcome, steps.at(-1)?.outcome, steps.at(-1)?.note]
+  }
+  expect(await passed({ outcome: 'ok' })).toEqual(['allowed', 'passed', null])
+  expect(await passed({ outcome: 'upstream_error' })).toEqual([
+    'allowed',
+    'passed',
+    'The server answered with an error.',
+  ])
+  const reason = 'it hung up'
+  expect(await passed({ outcome: 'upstream_error', reason })).toEqual(['allowed', 'passed', reason])
+})
+
 async function calledBy(db: Db) {
   const { id: agentId } = await makeAgent(db, { tier: 'high' })
   const serverId = await makeServer(db)

@@ -85,6 +85,13 @@ export default async function AuditPage({ searchParams }: { searchParams: Search
           <option value="deny">denied</option>
           <option value="hold">held</option>
         </Select>
+        <Select name="outcome" defaultValue={query.outcome ?? ''} aria-label="Outcome" className="w-full sm:w-40">
+          <option value="">Any outcome</option>
+          <option value="error">errors</option>
+          <option value="tool_error">errors of the tool</option>
+          <option value="upstream_error">errors of the server</option>
+          <option value="aborted">broken off</option>
+        </Select>
         <Input
           name="rule"
           defaultValue={query.rule}

@@ -15,6 +15,7 @@ import { paths } from '#lib/core/paths.ts'
 import { serverTraffic } from '#lib/metrics/queries.ts'
 import type { ServerTraffic, TrafficPoint, TrafficSums } from '#lib/metrics/schema/traffic.ts'
 import { hrefWith } from '#lib/web/search.ts'
+import { FailedCalls } from './failed-calls.tsx'
 
 const ranges = [24, 7 * 24, 30 * 24, 90 * 24] as const
 
@@ -48,6 +49,7 @@ export async function TrafficCard({ ctx, server: { id: serverId, demo }, hours }
           label="Errors"
           value={percent(errorRate(totals))}
           note={`${formatCount(totals.toolErrors)} of tools, ${formatCount(totals.serverErrors)} of the server; before: ${percent(errorRate(previous))}`}
+          href={hrefWith(paths.audit(), { server: serverId, outcome: 'error' })}
         />
         <Figure
           label="Refused"
@@ -80,6 +82,7 @@ export async function TrafficCard({ ctx, server: { id: serverId, demo }, hours }
           />
         </>
       )}
+      <FailedCalls ctx={ctx} serverId={serverId} />
     </Card>
   )
 }

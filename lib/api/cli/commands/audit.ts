@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import type { AuditView } from '#lib/audit/schema.ts'
+import { auditOutcomes, type AuditQuery, type AuditView } from '#lib/audit/schema.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { Unreachable } from '../errors.ts'
@@ -16,6 +16,7 @@ type Filter = {
   run?: string
   decision?: 'allow' | 'deny' | 'hold'
   rule?: string
+  outcome?: NonNullable<AuditQuery['outcome']>
 }
 type Options = Filter & { follow?: boolean; limit: string }
 
@@ -44,15 +45,16 @@ With --json each event is a line of its own.`,
         .option('--tool <name>', 'about this tool')
         .option('--run <id>', 'of this run')
         .option('--rule <id>', 'refused or held by this rule')
-        .addOption(choice('--decision <decision>', 'decided so', ['allow', 'deny', 'hold'])),
+        .addOption(choice('--decision <decision>', 'decided so', ['allow', 'deny', 'hold']))
+        .addOption(choice('--outcome <outcome>', 'calls that ended so; error: of their tool or server', auditOutcomes)),
     run: (cli, { options }) => tail(cli, options),
   })
 }
 
 async function tail(cli: Cli, options: Options): Promise<void> {
   const client = await cli.client()
-  const { follow, limit, agent, actor, event, server, tool, run, decision, rule } = options
-  const filter = { agent, actor, event, server, tool, run, decision, rule }
+  const { follow, limit, agent, actor, event, server, tool, run, decision, rule, outcome } = options
+  const filter = { agent, actor, event, server, tool, run, decision, rule, outcome }
   const read = async (query: { after?: string; limit: number | string }) =>
     (await client.call(routes.control.listAudit, { query: { ...filter, ...query } })).items
 

@@ -60,7 +60,7 @@ export async function explainDecision(
 }
 
 function isDecision({ decision, rule, event }: Event): boolean {
-  return decision !== null || rule !== null || event.startsWith('mcp.call_')
+  return decision !== null || rule !== null || event.startsWith('mcp.call_') || isEnd(event)
 }
 
 /** What the log of a run shows to everybody. */
@@ -105,8 +105,8 @@ async function factsOf(ctx: Ctx, { event, detail }: Event): Promise<ExplainedFac
     const found = waits && holdFacts({ ...held, onTimeout: held.onTimeout as TimeoutAction, waits })
     return { ...found, ...(known['facts'] as ExplainedFacts | undefined) }
   }
-  const { facts } = known
-  return typeof facts === 'object' && facts !== null ? (facts as ExplainedFacts) : {}
+  const facts = known['facts'] as ExplainedFacts | null | undefined
+  return event === 'mcp.result_passed' ? { result: text(known['outcome']), ...facts } : { ...facts }
 }
 
 function text(value: unknown): string | null {

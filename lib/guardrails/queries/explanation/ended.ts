@@ -1,3 +1,4 @@
+import { failureText } from '#lib/audit/schema.ts'
 import type { AuditEvent } from '#lib/db/generated/client.ts'
 import type { ExplainedStep, Explanation } from '../../schema/explanation.ts'
 
@@ -38,8 +39,9 @@ export function deliveryOf({
     return { outcome: 'broken_off', note: [why, sentText(facts['sent'])].filter((text) => text !== null).join(' ') }
   }
   if (Object.hasOwn(goesOn, result)) return { outcome: 'unknown', note: goesOn[result]! }
-  if (result === 'tool_error') return { outcome: 'passed', note: 'The tool answered with an error.' }
-  if (result === 'upstream_error') return { outcome: 'passed', note: 'The server answered with an error.' }
+  if (result === 'tool_error' || result === 'upstream_error') {
+    return { outcome: 'passed', note: message ?? failureText[result] }
+  }
   return { outcome: 'passed', note: message }
 }
 
