@@ -32,14 +32,15 @@ export async function tokenOf(credential: Credential): Promise<string> {
   return ((await response.json()) as { access_token: string }).access_token
 }
 
-/** Calls a tool of the invoices server as an agent would; a refusal of the connection or of the call is told as such. */
+/** Calls a tool as an agent would, of the invoices server unless another is named; a refusal of the connection or of the call is told as such. */
 export async function callTool(
   token: string,
   name: string,
   args: Record<string, unknown>,
+  server = 'invoices',
 ): Promise<{ refused: boolean; text: string }> {
   const client = new Client({ name: 'journey', version: '1.0.0' })
-  const transport = new StreamableHTTPClientTransport(new URL(`${broker}/mcp/invoices`), {
+  const transport = new StreamableHTTPClientTransport(new URL(`${broker}/mcp/${server}`), {
     requestInit: { headers: { authorization: `Bearer ${token}` } },
   })
   try {

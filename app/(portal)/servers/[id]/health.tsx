@@ -1,6 +1,7 @@
 import { Badge } from '#components/ui/badge.tsx'
 import { plural } from '#components/ui/count.ts'
 import { Time } from '#components/ui/time.client.tsx'
+import { exactTime } from '#components/ui/time.ts'
 import type { ServerHealthView } from '#lib/registry/schema/health.ts'
 import type { ToolListingView } from '#lib/registry/schema/tools.ts'
 
@@ -26,8 +27,9 @@ export function Health({
       {open.map((broker) => (
         <li key={broker.broker}>
           <Badge tone="danger">left alone</Badge> by <code className="text-[13px]">{broker.broker}</code> since{' '}
-          <Time value={broker.changedAt} /> after {plural(broker.failures, 'failure')} in a row, tried again{' '}
-          <Time value={broker.retryAt} />.<LastError error={broker.lastError} />
+          <Time value={broker.changedAt} /> after {plural(broker.failures, 'failure')} in a row
+          {broker.retryAt && `; the next try is due at ${exactTime(new Date(broker.retryAt))}`}.
+          <LastError error={broker.lastError} />
         </li>
       ))}
       {open.length === 0 && (
