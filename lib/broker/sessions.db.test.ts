@@ -6,20 +6,26 @@ import { makeGrant } from '#lib/dev/test/registry.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import type { Db } from '#lib/db/client.ts'
 import { startFixture } from './testing/fixture/server.ts'
+import { RawAgent } from './testing/raw-agent.ts'
 import { startBroker } from './testing/start-broker.ts'
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
   const fixture = await startFixture()
+  // Agents that are granted a tool there share one session.
+  const shared = await startFixture({ only: 'legacy', events: false })
   const about = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
-  await db.mcpServer.create({ data: { id: 'fixture', name: 'Fixture', url: fixture.url, ...about } })
+  for (const [id, { url }] of Object.entries({ fixture, shared }))
+    await db.mcpServer.create({ data: { id, name: id, url, ...about } })
   const port = await freePort()
   const start = () => startBroker({ db, databaseUrl, port, portalUrl, encryptionKey })
-  const world = { fixture, start, broker: await start() }
+  const world = { fixture, shared, start, broker: await start() }
   onCleanup(async () => {
+    // What nobody answered would wait for long.
+    world.broker.broker.abort()
     await world.broker.stop()
-    await fixture.stop()
+    await Promise.all([fixture.stop(), shared.stop()])
   })
-  await until(async () => (await db.mcpTool.count()) > 0)
+  await until(async () => new Set((await db.mcpTool.findMany()).map(({ serverId }) => serverId)).size === 2)
   return world
 })
 
@@ -131,4 +137,75 @@ test('the state of a call comes back from its own agent only', async ({ db, worl
   const answered = { requestState, inputResponses: { confirm: { action: 'accept', content: { ok: true } } } }
   expect((await ask(other.token, answered)).error?.code).toBe(-32602)
   expect(JSON.stringify((await ask(one.token, answered)).result?.content)).toContain('state-ok')
+})
+
+const asks = 'test_input_required_result_elicitation'
+const elicitation = 'method:elicitation/create'
+
+/** What an agent does next in a session that its server has forgotten; each is told that it is gone. */
+const nextIn = {
+  call: ({ raw, headers }) => raw.ask({ body: call, headers }),
+  stream: ({ raw, headers }) => raw.ask({ method: 'GET', headers }),
+  answer: ({ raw, headers, askId }) => {
+    const result = { action: 'accept', content: { name: 'Ada' } }
+    return raw.ask({ body: { id: askId, result }, headers })
+  },
+  notification: ({ raw, headers }) => raw.ask({ body: { method: 'notifications/roots/list_changed' }, headers }),
+} satisfies Record<string, (at: { raw: RawAgent; headers: Record<string, string>; askId: string }) => Promise<unknown>>
+
+test.for(Object.keys(nextIn) as (keyof typeof nextIn)[])(
+  'a session that its server has forgotten is gone for its agent, who begins another one: %s',
+  async (next, { db, world }) => {
+    const { agent, token } = await reader(db, world)
+    await makeGrant(db, { agentId: agent.agentId, serverId: 'fixture', toolName: elicitation })
+    await world.broker.broker.keeper.refresh()
+    const raw = new RawAgent(`${world.broker.url}/mcp/fixture`, token)
+    const capabilities = { elicitation: {}, roots: { listChanged: true } }
+    const headers = await raw.begin(capabilities)
+    const leaving = new AbortController()
+    const asking = { id: 9, method: 'tools/call', params: { name: asks, arguments: {} } }
+    const { messages } = await raw.send({ body: asking, headers, signal: leaving.signal })
+    const asked = (await messages.next()).value!
+    expect(asked.method).toBe('elicitation/create')
+    world.fixture.forget()
+    const at = { raw, headers, askId: String(asked.id) }
+    const first = await nextIn[next](at)
+    expect(first).toMatchObject({ status: 404, last: { error: { data: { rule: 'session_ended' } } } })
+    // From then on the broker says so itself.
+    for (const again of Object.values(nextIn)) expect(await again(at)).toMatchObject({ status: 404 })
+    leaving.abort()
+    const anew = await raw.begin(capabilities)
+    expect(anew['mcp-session-id']).not.toBe(headers['mcp-session-id'])
+    expect(JSON.stringify((await raw.ask({ body: call, headers: anew })).last)).toContain('simple text response')
+  },
+)
+
+test('when a server has forgotten the session that many share, all of their next calls go in one new one', async ({
+  db,
+  world,
+}) => {
+  const agents = await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      const agent = await makeAgent(db)
+      await makeGrant(db, { agentId: agent.agentId, serverId: 'shared', toolName: call.params.name })
+      return agent
+    }),
+  )
+  await world.broker.broker.keeper.refresh()
+  const calls = await Promise.all(
+    agents.map(async (agent) => {
+      const raw = new RawAgent(`${world.broker.url}/mcp/shared`, await sessionToken(db, world.broker.url, agent))
+      const headers = await raw.begin()
+      return async (): Promise<string> => JSON.stringify((await raw.ask({ body: call, headers })).last)
+    }),
+  )
+  const begun = (): number => world.shared.received.filter((method) => method === 'initialize').length
+  await calls[0]!()
+  const before = begun()
+  for (const count of [1, 8]) {
+    world.shared.forget()
+    const answers = await Promise.all(Array.from({ length: count }, (_, at) => calls[at % calls.length]!()))
+    expect(answers.filter((answer) => !answer.includes('simple text response'))).toEqual([])
+  }
+  expect(begun() - before).toBe(2)
 })

@@ -100,6 +100,45 @@ test('a result that is passed on while it arrives is none that is held', async (
   await expect(connection.request(call)).rejects.toMatchObject({ kind: 'too_large' })
 })
 
+describe('a session that many share and its server has forgotten', () => {
+  const greetings = ({ seen }: { seen: Seen[] }) => seen.filter(({ method }) => method === 'initialize').length
+  const ping = { method: 'ping', params: {}, signal, repeatable: true } as const
+  const gone = (response: ServerResponse) => response.writeHead(404).end()
+
+  test('is begun anew once for all who find that at the same time', async () => {
+    const late: ServerResponse[] = []
+    const count = 8
+    const server = await startServer(({ method, session: of }, response) => {
+      if (method !== 'ping' || of !== 'session-1') return false
+      late.push(response)
+      if (late.length === count) late.forEach(gone)
+      return true
+    })
+    const connection = connect(server.url, noCredential)
+    const replies = await Promise.all(Array.from({ length: count }, () => connection.request(ping)))
+    expect(replies.filter(({ ok }) => ok)).toHaveLength(count)
+    expect(greetings(server)).toBe(2)
+  })
+
+  test('is begun anew where its connections were closed, too, as by a restart', async () => {
+    let asked = 0
+    const server = await startServer(({ method, session: of }, response) => {
+      if (method !== 'ping' || of !== 'session-1') return false
+      if ((asked += 1) === 1) response.destroy()
+      else gone(response)
+      return true
+    })
+    expect(await connect(server.url, noCredential).request(ping)).toMatchObject({ ok: true })
+    expect([asked, greetings(server)]).toEqual([2, 2])
+  })
+
+  test('is no end of the agent’s own where each is forgotten at once', async () => {
+    const server = await startServer(({ method }, response) => method === 'ping' && Boolean(gone(response)))
+    await expect(connect(server.url, noCredential).request(ping)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect(greetings(server)).toBe(2)
+  })
+})
+
 test('of a late answer that is nested too deeply its asker hears so, and of anything else nothing', async () => {
   const deep = JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`) as unknown
   const server = await startServer(({ method }, response) => {

@@ -22,6 +22,7 @@ import type { UpstreamRequest, UpstreamSession } from './request.ts'
 import { addHeaders } from './request-headers.ts'
 import { legacyReply } from './legacy-reply.ts'
 import { restOfReply } from './rest-of-reply.ts'
+import { sentAgain } from './sent-again.ts'
 import { type SocketOptions, Sockets } from './sockets.ts'
 import { untilAborted } from '../until-aborted.ts'
 
@@ -67,23 +68,25 @@ export class UpstreamConnection {
   }
 
   async #request(request: UpstreamRequest): Promise<RpcReply> {
-    // A session of one's own needs no handshake, but what is shown to the server all the same.
-    if (request.own && !this.#credential.current()) await this.#obtain(request.signal)
-    const handshake = spokenIn(request) ?? this.#shaken ?? (await this.ready(request.signal))
     try {
-      return await this.#post(request, handshake)
+      return await this.#send(request)
     } catch (error) {
       if (error instanceof UpstreamRefusal) return await this.#showAnother(request, error)
-      // Mostly an idle connection that the server closed as it was used again. A change may have been carried out: that is not repeated.
-      if (error instanceof UpstreamFailure && error.kind === 'dropped' && request.repeatable) {
-        return await this.#post(request, handshake)
-      }
-      // The server has forgotten the session, so it has not looked at the request: it is sent once more in a new one.
-      if (request.own) throw error
-      if (!(error instanceof UpstreamFailure) || error.kind !== 'session_gone') throw error
-      if (this.#handshake && (await this.#handshake) === handshake) this.#handshake = this.#done = null
-      return await this.#post(request, await this.ready(request.signal))
+      throw error
     }
+  }
+
+  async #send(request: UpstreamRequest): Promise<RpcReply> {
+    const { own, signal, repeatable = false } = request
+    // A session of one's own needs no handshake, but what is shown to the server all the same.
+    if (own && !this.#credential.current()) await this.#obtain(signal)
+    let handshake = spokenIn(request) ?? this.#shaken ?? (await this.ready(signal))
+    // Whoever comes first begins it; the others find another one than they were sent in.
+    const renew = async (): Promise<void> => {
+      if (this.#done === handshake) this.#handshake = this.#done = null
+      handshake = await this.ready(signal)
+    }
+    return await sentAgain(() => this.#post(request, handshake), { repeatable, renew: own ? null : renew })
   }
 
   /** From the next request on: a server's own may have changed. */
@@ -193,8 +196,7 @@ export class UpstreamConnection {
         throw refusal
       }
       try {
-        if (request.own && !this.#credential.current()) await this.#obtain(request.signal)
-        return await this.#post(request, spokenIn(request) ?? (await this.ready(request.signal)))
+        return await this.#send(request)
       } catch (error) {
         if (!(error instanceof UpstreamRefusal)) throw error
         refusal = error
