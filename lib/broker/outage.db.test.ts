@@ -67,9 +67,11 @@ test('without its database the broker refuses, reaches no server, and recovers b
   await until(async () => (await call(world, token, 'look')).status === 503)
   const before = world.upstream.calls.length
   // Whoever is refused is told why when it is on record, also who shows no token that counts.
-  for (const shown of [token, 'not-a-jwt', '']) {
-    expect(await call(world, shown, 'change')).toMatchObject({ status: 503, rule: 'audit_unavailable' })
-  }
+  const ofBrowser = fetch(`${world.broker.url}/mcp/erp`, { headers: { origin: 'https://evil.test' } })
+  const refused = await Promise.all([token, 'not-a-jwt', ''].map((shown) => call(world, shown, 'change')))
+  const unrecorded = { status: 503, rule: 'audit_unavailable' }
+  expect(refused).toMatchObject([unrecorded, unrecorded, unrecorded])
+  expect(await (await ofBrowser).json()).toMatchObject({ error: { data: { rule: 'audit_unavailable' } } })
   expect((await fetch(`${world.broker.url}/readyz`)).status).toBe(503)
   expect((await fetch(`${world.broker.url}/healthz`)).status).toBe(200)
   // Later the registry is too old as well, and then nobody is even looked up.
