@@ -47,6 +47,8 @@ type Options = {
   }
 }
 
+/** Calls that were given up and are remembered. A large answer to an older one goes to nobody, too, but counts as said to nobody: of that a process may say so much. */
+const abandonedMax = 4096
 const subscriptionKey = 'io.modelcontextprotocol/subscriptionId'
 const changes = /^notifications\/(?:(?:tools|prompts|resources)\/list_changed|resources\/updated)$/
 
@@ -58,8 +60,10 @@ export class Multiplexer {
   readonly #options: Options
   readonly #calls = new Map<number, Call>()
   readonly #asked = new Map<string, Asked>()
-  /** Given up, and maybe answered all the same. */
+  /** Given up, and maybe answered all the same: the newest of them. */
   readonly #abandoned = new Set<number>()
+  /** There are older ones, so that an answer may be late for as long as the process runs. */
+  #hasForgotten = false
   #large: LargeResult | null = null
   #lastId = 0
   #gone: Error | null = null
@@ -90,7 +94,7 @@ export class Multiplexer {
       reply: promise,
       cancel: (failure) => {
         if (!this.#end(call)) return
-        if (caller.stream) this.#abandoned.add(id)
+        if (caller.stream) this.#abandon(id)
         const params = { requestId: id, reason: 'The caller has ended the request.' }
         this.#send({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
         reject(failure)
@@ -154,7 +158,7 @@ export class Multiplexer {
 
   #spool(begin: Buffer): LineSink | null {
     const { redactor, spool: open, stallMs } = this.#options.streams
-    const mayBeWanted = this.#abandoned.size > 0 || [...this.#calls.values()].some(({ caller }) => caller.stream)
+    const mayBeWanted = this.#mayBeLate || [...this.#calls.values()].some(({ caller }) => caller.stream)
     const spool = mayBeWanted ? open() : null
     if (!spool) return null
     const onEnd = (_: StdioFailure | null, id: number | null): void => {
@@ -183,8 +187,21 @@ export class Multiplexer {
     return this.#large
   }
 
+  #abandon(id: number): void {
+    this.#abandoned.add(id)
+    if (this.#abandoned.size <= abandonedMax) return
+    const [oldest] = this.#abandoned
+    this.#abandoned.delete(oldest!)
+    this.#hasForgotten = true
+  }
+
+  /** Whether an answer that does not say at its beginning whose it is may be of a call that was given up. */
+  get #mayBeLate(): boolean {
+    return this.#hasForgotten || this.#abandoned.size > 0
+  }
+
   #onlyCall(): Call | undefined {
-    if (this.#abandoned.size > 0) return undefined
+    if (this.#mayBeLate) return undefined
     // What has no stream is answered in few words.
     const calls = [...this.#calls.values()].filter(({ caller }) => caller.stream)
     return calls.length === 1 ? calls[0] : undefined

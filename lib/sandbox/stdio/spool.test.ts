@@ -51,6 +51,32 @@ test('the late answer to a call that was given up is dropped, and the next one c
   expect([strays, spools.bytes]).toEqual([[], 0])
 })
 
+test('of calls that were given up and are never answered the oldest are forgotten, and what comes late for one is nobody’s', async () => {
+  const { multiplexer, sent, client, receive, request, spools, strays } = world({ spoolBytes: 20_000 })
+  for (let count = 0; count < 5000; count += 1)
+    multiplexer.call(request(count), client().caller).cancel(new Error('gone'))
+  const ids = sent.filter(({ method }) => method !== 'notifications/cancelled').map(({ id }) => Number(id))
+  const answerLate = (id: number): void => {
+    const sink = multiplexer.receiveLarge(large('{"result":{"text":"x"}'))!
+    sink.write(large(`,"jsonrpc":"2.0","id":${id}}`))
+    sink.end()
+  }
+  const [oldest, next] = ids as [number, number]
+  answerLate(ids.at(-1)!)
+  expect(strays).toEqual([])
+  answerLate(oldest)
+  expect(strays).toEqual(['an answer that nobody waits for'])
+  // Whatever else is answered, that of one that was forgotten goes to no other one.
+  for (const id of ids.slice(2)) receive({ id, result: {} })
+  const one = client()
+  const call = multiplexer.call(request('b'), one.caller)
+  answerLate(next)
+  expect([one.text(), multiplexer.pending]).toEqual(['', 1])
+  answerLate(Number(sent.at(-1)!['id']))
+  expect(await call.reply).toBe(null)
+  expect([one.text(), spools.bytes]).toEqual(['{"text":"x"}<end>', 0])
+})
+
 test.for([
   ['over what one may be', 20_000, 'y'.repeat(10_001), /too large/],
   ['over what all may be', 4000, 'y'.repeat(5000), /too large/],
