@@ -14,7 +14,7 @@ const fields = [
   {
     name: 'callsPerSecond',
     label: 'Calls a second',
-    hint: 'From all brokers together, of which each sends an equal part; four seconds’ worth at once.',
+    hint: 'Of all brokers, an equal part each; four seconds’ worth at once.',
     max: 10_000,
   },
   { name: 'callDeadlineSeconds', label: 'Seconds to answer a call', hint: 'At most ten minutes.', max: 600 },
