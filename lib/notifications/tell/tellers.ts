@@ -3,6 +3,7 @@ import type { AuditView } from '#lib/audit/schema.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
 import { cutText } from '#lib/core/storable.ts'
+import { findingTitle } from '#lib/registry/rules/tool-findings.ts'
 import { callRate, ownLimits } from './limit-texts.ts'
 import {
   agentOf,
@@ -220,7 +221,8 @@ const tellers: Tellers = {
     kind: 'tool',
     title: `${event.tool ?? 'A tool'} of ${event.subject.name} changed and was suspended`,
     body:
-      event.detail.findings.map(({ note }) => note).join('\n') || 'Its definition is not the one that was approved.',
+      event.detail.findings.map(({ kind, note }) => `${findingTitle(kind)}: ${note}`).join('\n') ||
+      'Its definition is not the one that was approved.',
     path: paths.serverTool(event.subject.id, event.tool ?? ''),
     thread: `server:${event.subject.id}`,
     audiences: [{ to: 'approver', personId: event.detail.approverId }],
