@@ -63,7 +63,7 @@ export async function startToolServer(
   }
 }
 
-export type Listed = { toolList: { name: string; definitionHash: string; state: string }[] }
+type Listed = { toolList: { name: string; definitionHash: string; state: string }[] }
 
 export async function serverOf(api: APIRequestContext, id: string): Promise<Listed> {
   return (await (await api.get(`/api/v1/servers/${id}`)).json()) as Listed

@@ -5,7 +5,7 @@ const seqMax = 9_223_372_036_854_775_807n
 
 /** How a call can be on record to have failed. */
 const failures = ['tool_error', 'upstream_error'] as const
-export type CallFailure = (typeof failures)[number]
+type CallFailure = (typeof failures)[number]
 
 /** What `outcome` asks for: calls of one end; `error`: of either error, as traffic counts them. */
 export const auditOutcomes = ['error', ...failures, 'aborted'] as const

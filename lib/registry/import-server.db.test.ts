@@ -15,7 +15,13 @@ dbTest('a server.json is registered as it says, or refused with line and field',
     name: 'io.github.acme/ledger-tools',
     description: 'Reads the ledger.',
     version: '2.0.1',
-    remotes: [{ type: 'streamable-http', url: 'https://ledger.acme.example/mcp' }],
+    remotes: [
+      {
+        type: 'streamable-http',
+        url: 'https://ledger.acme.example/mcp',
+        headers: [{ name: 'X-Region', value: 'eu' }],
+      },
+    ],
     packages: [
       {
         registryType: 'npm',
@@ -44,7 +50,12 @@ dbTest('a server.json is registered as it says, or refused with line and field',
   const place = { environment: 'staging', sensitivity: 'internal', acknowledged: ['not_probed'] }
   const run = (text: string, option = 0, more: object = {}) =>
     importServer(ctx, importServerInput.parse({ text, option, ...place, ...more }))
-  expect(await run(JSON.stringify(file))).toEqual({ id: 'ledger-tools', credentialHeader: null, variables: [] })
+  expect(await run(JSON.stringify(file))).toEqual({
+    id: 'ledger-tools',
+    credentialHeader: null,
+    leftOutHeaders: ['X-Region'],
+    variables: [],
+  })
   const values = { '--book': 'main' }
   const asPackage = (more: object) => run(JSON.stringify(file), 1, { id: 'ledger-program', packageId, values, ...more })
   const refusals: [more: object, field: string, message: RegExp][] = [

@@ -33,6 +33,8 @@ export const packageFetch = answerOf<PackageFetchView>()(
 export const importedServer = z.strictObject({
   id: text,
   credentialHeader: text.nullable(),
+  /** That the file names and no broker sends. */
+  leftOutHeaders: z.array(text),
   /** Whose values are to be set as its credential. */
   variables: z.array(z.strictObject({ name: text, isRequired: z.boolean(), isSecret: z.boolean() })),
 })

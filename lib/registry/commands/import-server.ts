@@ -12,6 +12,8 @@ import { registerServer } from './servers.ts'
 type Imported = {
   id: string
   credentialHeader: string | null
+  /** Headers that the file names and no broker sends. */
+  leftOutHeaders: string[]
   variables: { name: string; isRequired: boolean; isSecret: boolean }[]
 }
 
@@ -46,6 +48,7 @@ export async function importServer(ctx: Ctx, input: ImportServerInput): Promise<
   return {
     id: checked.data.id,
     credentialHeader: isPackage ? null : option.credentialHeader,
+    leftOutHeaders: isPackage ? [] : option.leftOut.map(({ name }) => name),
     variables: isPackage
       ? option.variables.map(({ name, isRequired, isSecret }) => ({ name, isRequired, isSecret }))
       : [],

@@ -43,6 +43,51 @@ test('remotes become addresses, packages are named by exactly one version', () =
   })
 })
 
+test('a header that is no credential is named as left out, with the value that the file fixes', () => {
+  const headers = [
+    { name: 'X-Region', value: 'eu' },
+    { name: 'X-Api-Key', isSecret: true },
+    { name: 'X-Trace', isRequired: false },
+  ]
+  expect(read({ remotes: [{ type: 'streamable-http', url: 'https://mcp.acme.example/mcp', headers }] })).toMatchObject({
+    value: {
+      options: [
+        {
+          problems: [],
+          refusal: null,
+          credentialHeader: 'X-Api-Key',
+          leftOut: [
+            { name: 'X-Region', value: 'eu' },
+            { name: 'X-Trace', value: null },
+          ],
+        },
+      ],
+    },
+  })
+})
+
+test('a form is filled with a remote whose address is still to be completed, and with none that cannot be reached', () => {
+  const url = 'https://mcp.acme.example/mcp'
+  const refusalOf = (remote: object) => {
+    const outcome = read({ remotes: [{ type: 'streamable-http', url, ...remote }] })
+    const option = outcome.ok ? outcome.value.options[0] : undefined
+    return option?.transport === 'http' ? [option.refusal, option.problems.length] : undefined
+  }
+  const needed = [
+    { name: 'X-Api-Key', isSecret: true },
+    { name: 'X-Tenant', isRequired: true },
+  ]
+  expect(refusalOf({})).toEqual([null, 0])
+  expect(refusalOf({ url: 'https://{tenant}.acme.example/mcp' })).toEqual([null, 1])
+  expect(refusalOf({ type: 'sse' })).toEqual([expect.stringContaining('Streamable HTTP'), 1])
+  expect(refusalOf({ type: 'sse', url: 'https://{tenant}.acme.example/sse' })).toEqual([
+    expect.stringContaining('Streamable HTTP'),
+    2,
+  ])
+  expect(refusalOf({ url: 'ftp://mcp.acme.example' })).toEqual(['The address is no http or https address.', 1])
+  expect(refusalOf({ headers: needed })).toEqual([expect.stringContaining('X-Api-Key, X-Tenant'), 1])
+})
+
 test('an answer of the registry is read as the file in it', () => {
   const remotes = [{ type: 'streamable-http', url: 'https://mcp.acme.example/mcp' }]
   const wrapped = readServerJson(JSON.stringify({ server: { ...base, remotes }, _meta: {} }))

@@ -9,7 +9,17 @@ import { exactVersion, keyValue, packageEntry, packageOption, type PackageRead }
 /** A way to reach a server that its `server.json` names; `problems` say why it cannot be taken as it is. */
 export type ServerJsonOption =
   | PackageRead
-  | { label: string; problems: string[]; transport: 'http'; url: string; credentialHeader: string | null }
+  | {
+      label: string
+      problems: string[]
+      transport: 'http'
+      url: string
+      credentialHeader: string | null
+      /** Headers that no broker sends, and their values where the file fixes them. */
+      leftOut: { name: string; value: string | null }[]
+      /** Why no form is filled with it; null: what stands against it is mended there. */
+      refusal: string | null
+    }
 export type ServerJsonError = { line: number; column: number; field: string; message: string }
 export type ServerJson = {
   name: string
@@ -108,14 +118,32 @@ function readJson(given: string): Read | { ok: false; errors: ServerJsonError[] 
 }
 
 function remoteOption({ type, url, headers = [] }: Remote): ServerJsonOption {
-  const problems: string[] = []
-  if (type === 'sse') problems.push('The broker speaks Streamable HTTP, not the older SSE transport.')
-  if (/\{[^}]+\}/.test(url)) problems.push(`Fill in ${(url.match(/\{[^}]+\}/g) ?? []).join(', ')} in the address.`)
-  else if (!URL.canParse(url) || !/^https?:/.test(url)) problems.push('The address is no http or https address.')
-  const secrets = headers.filter(({ isSecret, isRequired }) => isSecret || isRequired)
-  if (secrets.length > 1)
-    problems.push(`It needs several headers (${secrets.map(({ name }) => name).join(', ')}); one can be set.`)
-  return { label: `${type} at ${url}`, transport: 'http', url, problems, credentialHeader: secrets[0]?.name ?? null }
+  const open = url.match(/\{[^}]+\}/g) ?? []
+  const [needed, others] = [headers.filter(isNeeded), headers.filter((header) => !isNeeded(header))]
+  const final = [
+    ...(type === 'sse' ? ['The broker speaks Streamable HTTP, not the older SSE transport.'] : []),
+    ...(open.length === 0 && !isHttp(url) ? ['The address is no http or https address.'] : []),
+    ...(needed.length > 1
+      ? [`It needs several headers (${needed.map(({ name }) => name).join(', ')}); one can be set.`]
+      : []),
+  ]
+  return {
+    label: `${type} at ${url}`,
+    transport: 'http',
+    url,
+    problems: [...final, ...(open.length > 0 ? [`Fill in ${open.join(', ')} in the address.`] : [])],
+    credentialHeader: needed[0]?.name ?? null,
+    leftOut: others.map(({ name, value = null }) => ({ name, value })),
+    refusal: final.length > 0 ? final.join(' ') : null,
+  }
+}
+
+function isNeeded({ isSecret, isRequired }: { isSecret?: boolean | undefined; isRequired?: boolean | undefined }) {
+  return isSecret === true || isRequired === true
+}
+
+function isHttp(url: string): boolean {
+  return URL.canParse(url) && /^https?:/.test(url)
 }
 
 /** Where the deepest part of the path that exists begins. */

@@ -45,6 +45,10 @@ export function CredentialToTry({ draft, change, errorOf }: Props) {
   )
 }
 
+export function headerToTry(headerName: string): Draft | null {
+  return { ...emptyDraft, kind: 'header', headerName }
+}
+
 /** What is sent of it; nothing where it is none or not complete in its kind. */
 export function triedCredential(draft: Draft | null): { credential?: ProbeCredential } {
   if (draft === null || !isTriedKind(draft.kind)) return {}

@@ -18,6 +18,8 @@ export type Draft = ProgramDraft & {
   description: string
   transport: 'http' | 'stdio'
   url: string
+  /** In which its file says that a credential goes; empty: it says nothing of one. */
+  credentialHeader: string
   environment: Environment
   sensitivity: Sensitivity
   dataClasses: DataClass[]
@@ -30,6 +32,7 @@ export const emptyDraft: Draft = {
   description: '',
   transport: 'http',
   url: '',
+  credentialHeader: '',
   environment: 'staging',
   sensitivity: 'internal',
   dataClasses: [],

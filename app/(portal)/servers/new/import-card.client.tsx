@@ -1,11 +1,12 @@
 'use client'
 
 import { useId, useState } from 'react'
-import { Button } from '#components/ui/button.tsx'
+import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { Textarea } from '#components/ui/input.tsx'
 import { readServerJson } from '#lib/registry/rules/server-json.ts'
+import { visibleText } from '#lib/registry/rules/tool-findings.ts'
 import type { Draft } from './draft.ts'
 import { PackageWay } from './package-way.client.tsx'
 
@@ -63,18 +64,32 @@ export function ImportCard({ onTake }: Props) {
                 {option.transport === 'http' && option.credentialHeader && (
                   <p>Needs a credential in the header {option.credentialHeader}.</p>
                 )}
+                {option.transport === 'http' && option.leftOut.length > 0 && (
+                  <p className="break-words">
+                    Not taken over: {option.leftOut.map(headerText).join(', ')}. The broker sends a server no header of
+                    its own but that of its credential.
+                  </p>
+                )}
                 {option.problems.map((problem) => (
                   <p key={problem} className="break-words text-warn">
                     {problem}
                   </p>
                 ))}
                 {option.transport === 'http' && (
-                  <Button
+                  <ActionButton
                     size="sm"
-                    onClick={() => onTake({ ...read.value.proposal, transport: 'http', url: option.url })}
+                    whyNot={option.refusal}
+                    onClick={() =>
+                      onTake({
+                        ...read.value.proposal,
+                        transport: 'http',
+                        url: option.url,
+                        credentialHeader: option.credentialHeader ?? '',
+                      })
+                    }
                   >
                     Fill the form with this
-                  </Button>
+                  </ActionButton>
                 )}
                 {option.transport === 'package' && option.problems.length === 0 && (
                   <PackageWay option={option} onTake={(change) => onTake({ ...read.value.proposal, ...change })} />
@@ -86,4 +101,8 @@ export function ImportCard({ onTake }: Props) {
       </div>
     </Card>
   )
+}
+
+function headerText({ name, value }: { name: string; value: string | null }): string {
+  return visibleText(value === null ? name : `${name}: ${value.slice(0, 200)}`)
 }

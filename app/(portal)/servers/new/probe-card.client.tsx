@@ -2,17 +2,18 @@
 
 import { Radar } from 'lucide-react'
 import { useState } from 'react'
-import type { Draft } from '#components/servers/credential-draft.ts'
 import { OfferedTools, ProbeFindings } from '#components/servers/probe-findings.tsx'
 import { type ProbeTarget, programInput, useProbe } from '#components/servers/use-probe.client.ts'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import type { ProbeReport } from '#lib/registry/schema/probes.ts'
-import { CredentialToTry, triedCredential } from './credential-to-try.client.tsx'
+import { CredentialToTry, headerToTry, triedCredential } from './credential-to-try.client.tsx'
 
 type Props = {
   target: ProbeTarget | null
+  /** In which a credential is known to go; empty: nothing is known of one. */
+  credentialHeader: string
   /** What the variables of a program are set to, to try it with; null: nothing. */
   secret: string | null
   report: ProbeReport | null
@@ -20,8 +21,8 @@ type Props = {
 }
 
 /** Lets the worker look at the address or the program, and shows what it found. */
-export function ProbeCard({ target, secret, report, onReport }: Props) {
-  const [draft, setDraft] = useState<Draft | null>(null)
+export function ProbeCard({ target, credentialHeader, secret, report, onReport }: Props) {
+  const [draft, setDraft] = useState(credentialHeader === '' ? null : headerToTry(credentialHeader))
   const { look, looking, failed } = useProbe(onReport)
   const program = target !== null && 'command' in target ? target : null
   const lookAt = (target: ProbeTarget) =>

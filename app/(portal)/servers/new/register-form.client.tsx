@@ -164,8 +164,9 @@ export function RegisterForm() {
       </form>
       <div className="grid min-w-0 grid-cols-1 gap-5">
         <ProbeCard
-          key={draft.transport}
+          key={`${draft.transport} ${draft.credentialHeader}`}
           target={target}
+          credentialHeader={draft.credentialHeader}
           report={report}
           secret={programSecretOf(draft)}
           onReport={(report) => setProbed({ target: keyOf(target), report })}

@@ -43,9 +43,13 @@ An npm package is fetched first, once; what the file leaves open of its argument
       }
       const made = await (await cli.client()).call(routes.servers.importServer, { body })
       const header = made.credentialHeader === null ? '' : ` It needs a credential in ${plain(made.credentialHeader)}.`
+      const leftOut =
+        made.leftOutHeaders.length === 0
+          ? ''
+          : ` Not taken over: the headers ${made.leftOutHeaders.map(plain).join(', ')}.`
       const names = made.variables.filter(({ isRequired }) => isRequired).map(({ name }) => plain(name))
       const variables = names.length === 0 ? '' : ` It needs ${names.join(', ')}: set them as its credential.`
-      cli.show(made, () => `${made.id} is registered.${header}${variables} Its tools wait for their review.`)
+      cli.show(made, () => `${made.id} is registered.${header}${variables}${leftOut} Its tools wait for their review.`)
     },
   })
 }
