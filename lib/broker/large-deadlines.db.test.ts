@@ -93,6 +93,10 @@ test.for([
     expect(bytes).toBeGreaterThan(60 * megabyte)
     expect(performance.now()).toBeGreaterThan(slowUntil)
     expect((await passed(db, world.agentId))?.detail).toMatchObject({ outcome: 'ok' })
+    // And what it took is on the side of the exchange with the server.
+    const series = `latency_seconds_sum{part="upstream",server="${server}",tool="large",agent_class="medium"}`
+    const spent = async () => (await (await fetch(`${world.url}/metrics`)).text()).split(`${series} `)[1]
+    await until(async () => Number.parseFloat((await spent()) ?? '0') * 1000 > 2 * limits.callDeadlineMs)
   },
 )
 

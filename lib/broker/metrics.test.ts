@@ -39,3 +39,12 @@ test('tools beyond the setting are counted together, and how many these are is t
   for (let index = 0; index < 100; index += 1) metrics.called(call(`renamed_${index}`))
   expect(await metrics.registry.metrics()).toMatch(/^wheelhouse_broker_metric_series_folded 3$/m)
 })
+
+test('a refused caller is counted under its rule, and under its server and class where these are known', async () => {
+  const metrics = new BrokerMetrics({ ...gauges, seriesMax: 3 })
+  metrics.refused('token_missing')
+  metrics.refused('rate_limited', { server: 'erp', agentClass: 'high' })
+  const text = await metrics.registry.metrics()
+  expect(text).toContain('callers_refused_total{rule="token_missing",server="",agent_class=""} 1')
+  expect(text).toContain('callers_refused_total{rule="rate_limited",server="erp",agent_class="high"} 1')
+})

@@ -15,15 +15,16 @@ type Series = {
   calls: Map<string, { labels: CountedLabels; count: number }>
 }
 
+const unknown = { server: '', agentClass: '' }
 const seconds = [0.00025, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60]
 /** What `/metrics` tells: calls by server, tool, classes and decision, and where their time went. */
 export class BrokerMetrics {
   readonly registry = new Registry()
-  readonly #refused: Counter<'rule'>
+  readonly #refused: Counter<'rule' | 'server' | 'agent_class'>
   readonly #dropped: Counter
   readonly #latency: Latencies
   readonly #batches: Histogram
-  readonly #decisions: Histogram<'end'>
+  readonly #decisions: Histogram<'end' | 'server' | 'agent_class'>
   /** Counted here and given to the registry when it is read: looking up labels costs more than counting. */
   readonly #series = new Map<string, Series>()
 
@@ -57,8 +58,8 @@ export class BrokerMetrics {
     })
     this.#refused = new Counter({
       name: 'wheelhouse_broker_callers_refused_total',
-      help: 'Requests refused before a tool was looked at, by rule.',
-      labelNames: ['rule'],
+      help: 'Requests refused before a tool was looked at, by rule, and by server and class of the agent where these are known.',
+      labelNames: ['rule', 'server', 'agent_class'],
       registers,
     })
     this.#dropped = new Counter({
@@ -80,8 +81,8 @@ export class BrokerMetrics {
     })
     this.#decisions = new Histogram({
       name: 'wheelhouse_broker_hold_seconds',
-      help: 'How long held calls waited for a person, by how that ended (release, gone, or the rule that refused).',
-      labelNames: ['end'],
+      help: 'How long held calls waited for a person, by how that ended (release, gone, or the rule that refused), server and class of the agent.',
+      labelNames: ['end', 'server', 'agent_class'],
       buckets: [1, 5, 15, 60, 300, 900, 3600, 14_400],
       registers,
     })
@@ -159,8 +160,9 @@ export class BrokerMetrics {
     })
   }
 
-  refused(rule: string): void {
-    this.#refused.inc({ rule })
+  /** Only what the registry knows has a name here; the rest is `''`. */
+  refused(rule: string, { server, agentClass }: Omit<TargetLabels, 'tool'> = unknown): void {
+    this.#refused.inc({ rule, server, agent_class: agentClass })
   }
 
   connectionDropped(): void {
@@ -190,8 +192,8 @@ export class BrokerMetrics {
   }
 
   /** @param startedAt of the monotonic clock, in milliseconds */
-  held(end: string, startedAt: number): void {
-    this.#decisions.observe({ end }, (performance.now() - startedAt) / 1000)
+  held(end: string, { server, agentClass }: Omit<TargetLabels, 'tool'>, startedAt: number): void {
+    this.#decisions.observe({ end, server, agent_class: agentClass }, (performance.now() - startedAt) / 1000)
   }
 
   batch(rows: number): void {

@@ -67,7 +67,9 @@ export async function runCall(parts: PipelineParts, request: AgentRequest, call:
  * answers may: so all of it is decided anew, and an edited call as its approver made it.
  */
 async function continueCall(parts: PipelineParts, request: AgentRequest, call: ToolCall): Promise<Answer> {
+  const startedAt = performance.now()
   const continued = await readContinued(parts, request, call)
+  request.telemetry.took('decide', startedAt)
   if (!continued.ok) return deny(parts, request, { call, denial: continued.error })
   const asked = { ...request, state: continued.value }
   const edited = continued.value?.edited
@@ -122,7 +124,8 @@ async function waitForPerson(
     dismiss: (call, { server }) => parts.health.circuitOf(server as BrokeredServer).released(call),
   })
   request.telemetry.took('hold', startedAt)
-  parts.metrics.held(end.end === 'deny' ? end.denial.rule : end.end, startedAt)
+  const about = { server: held.call.serverId, agentClass: held.allowed.agent.tier }
+  parts.metrics.held(end.end === 'deny' ? end.denial.rule : end.end, about, startedAt)
   if (end.end === 'gone') return errorAnswer(200, request.id, { code: invalidParamsCode, message: 'Nobody waits.' })
   if (end.end === 'deny') return deny(parts, request, { call: held.call, denial: end.denial })
   const released = end.edited ? withEdited(request, end.call.arguments ?? noArguments) : request
@@ -132,7 +135,9 @@ async function waitForPerson(
 /** Sends what is decided about, if it may go now. */
 export async function proceed(parts: PipelineParts, request: AgentRequest, decided: Going): Promise<Answer> {
   const { call } = decided
-  const counted = decided.allowed.grant.rate ? await countRated(parts, decided) : ok({ ...decided, rule: null })
+  const startedAt = decided.allowed.grant.rate ? performance.now() : null
+  const counted = startedAt === null ? ok({ ...decided, rule: null }) : await countRated(parts, decided)
+  if (startedAt !== null) request.telemetry.took('decide', startedAt)
   if (!counted.ok) return deny(parts, request, { call, denial: counted.error })
   const { rule, ...going } = counted.value
   if (rule) return waitForPerson(parts, request, { ...going, rule })

@@ -93,8 +93,8 @@ async function refuse(
   if (!(await recorded(parts, row, { happened: false }))) {
     return refused(parts, of, { status: 503, denial: auditDenial })
   }
-  parts.metrics.refused(denial.rule)
   const { serverId } = call
+  parts.metrics.refused(denial.rule, { server: serverId, agentClass: agent.tier })
   return refusedAnswer(status, null, denial, {
     portalUrl: parts.portalUrl,
     agentId: agent.id,

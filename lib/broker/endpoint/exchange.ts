@@ -45,8 +45,12 @@ export function refused(
   denial: Denial,
   pointer: Omit<Pointer, 'portalUrl'> = {},
   id: RpcId = null,
+  serverId: string | null | undefined = pointer.serverId,
 ): Answer {
-  parts.pipeline.metrics.refused(denial.rule)
+  const { servers, agents } = parts.keeper.view
+  // What is made up names no series.
+  const server = serverId && servers.has(serverId) ? serverId : ''
+  parts.pipeline.metrics.refused(denial.rule, { server, agentClass: agents.get(pointer.agentId ?? '')?.tier ?? '' })
   return refusedAnswer(status, id, denial, { portalUrl: parts.pipeline.portalUrl, ...pointer })
 }
 

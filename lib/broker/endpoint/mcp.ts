@@ -27,6 +27,7 @@ import { type Admitted, type Exchange, malformed, type McpEndpointParts, refused
 import { notJson, notJsonContent } from './malformed.ts'
 import { isMessage } from './messages.ts'
 import { answerOther, answerRest, answerWithoutBody, listenerOf, requestKey } from './other-exchanges.ts'
+import { observed } from './observed.ts'
 import { type BrokeredMethod, isBrokered, paramMismatch, readRequest } from './protocol.ts'
 import { refuseCaller, refuseRequest, refuseSession, refuseToken } from './refusing.ts'
 import type { BodyRefusal } from './request-bodies.ts'
@@ -43,7 +44,7 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   const rest = { ...exchange, ...admitted }
   if (request.method !== 'POST') {
     if (parts.isDraining()) return send(response, drainingAnswer(parts))
-    return await answerWithoutBody(parts, rest)
+    return await observed(parts, rest, { body: undefined, startedAt, admittedAt }, () => answerWithoutBody(parts, rest))
   }
   if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
     return send(response, malformed(parts, notJsonContent))
@@ -71,7 +72,8 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   // What is under way may still be cancelled, and answered.
   const isOver = isMessage(body) && (cancelledId(body) !== undefined || body['method'] === undefined)
   if (parts.isDraining() && !isOver) return send(response, drainingAnswer(parts))
-  if (!isBrokered(body)) return await answerOther(parts, rest, { text, body })
+  if (!isBrokered(body))
+    return await observed(parts, rest, { body, startedAt, admittedAt }, () => answerOther(parts, rest, { text, body }))
   const rpc = readRequest(body, {
     version: singleHeader(request, 'mcp-protocol-version'),
     method: singleHeader(request, 'mcp-method'),
@@ -90,8 +92,10 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   if (isNone) return answerRest(parts, rest, { text, body })
   if (method === 'subscriptions/listen') {
     if (era === 'legacy') return answerRest(parts, rest, { text, body })
-    const answer = await subscribe(parts.pipeline, listenerOf(rest), { id, params })
-    return answer ? send(response, answer) : undefined
+    return await observed(parts, rest, { body, startedAt, admittedAt }, async () => {
+      const answer = await subscribe(parts.pipeline, listenerOf(rest), { id, params })
+      if (answer) send(response, answer)
+    })
   }
   const mismatch = era === 'modern' && method === 'tools/call' ? disagreement(parts, rest, { id, params }) : null
   if (mismatch) return send(response, mismatch)

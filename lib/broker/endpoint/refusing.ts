@@ -58,7 +58,7 @@ export async function refuseCaller(
   const explained = factsOfDenial(denial, { caller, serverId: serverId ?? '', tool: '' }, view, new Date())
   const decisionId = await onRecord(parts.refusedCallers.note({ caller, denial, agent, serverId, explained }))
   if (decisionId === null) return unrecorded(parts)
-  return refused(parts, status, denial, { agentId: caller.agentId, decisionId, explained }, id)
+  return refused(parts, status, denial, { agentId: caller.agentId, decisionId, explained }, id, serverId)
 }
 
 /** Of whom no more is known than where they call from. */

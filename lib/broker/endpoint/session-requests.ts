@@ -184,7 +184,7 @@ function denialToSay(parts: PipelineParts, of: Of, serverId: string): Denial | n
 }
 
 export function refused(parts: PipelineParts, of: Of, { status, denial }: { status: number; denial: Denial }): Answer {
-  parts.metrics.refused(denial.rule)
+  parts.metrics.refused(denial.rule, { server: of.serverId ?? '', agentClass: of.agent.tier })
   const pointer = { portalUrl: parts.portalUrl, agentId: of.agent.id }
   return refusedAnswer(status, null, denial, of.serverId === null ? pointer : { ...pointer, serverId: of.serverId })
 }

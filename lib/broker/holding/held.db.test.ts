@@ -33,7 +33,7 @@ test('a held call waits with progress and goes on when a person approves; what n
     'mcp.call_allowed',
   ])
   const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
-  expect(metrics).toContain('wheelhouse_broker_hold_seconds_count{end="release"}')
+  expect(metrics).toContain('wheelhouse_broker_hold_seconds_count{end="release",server="modern",agent_class="medium"}')
   expect(metrics).toContain('latency_seconds_count{part="hold",server="modern",tool="change"')
   await client.close()
 })

@@ -69,6 +69,7 @@ async function passed(
     const explained = about.denial ? factsOfDenial(about.denial, running.call, parts.view, now) : undefined
     return passedOnRow(record, { outcome, bytes, ms, ...about, explained, findings, now })
   }
+  let isPassed = false
   try {
     await say(`{"jsonrpc":"2.0","id":${JSON.stringify(request.id)},"result":`)
     let begins = request.era === 'modern' && large.isLegacy
@@ -83,12 +84,15 @@ async function passed(
       await say(text)
     }
     await say(guard.end())
+    request.telemetry.took('upstream', startedAt)
+    isPassed = true
     const row = end(large.isError ? 'tool_error' : 'ok', { reason: null, denial: null })
     if (!(await recorded(parts, row, { happened: true, telemetry: request.telemetry }))) {
       throw new UpstreamFailure('refused', 'the end of its answer could not be recorded')
     }
     await say('}')
   } catch (error) {
+    if (!isPassed) request.telemetry.took('upstream', startedAt)
     const ended = running.signal.reason instanceof CallEnded ? running.signal.reason : error
     const reason = ended instanceof Error ? ended.message : String(ended)
     const failed = ended instanceof UpstreamFailure && ended.limit !== null

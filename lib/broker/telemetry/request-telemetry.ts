@@ -77,7 +77,8 @@ export class RequestTelemetry {
   /** Refused for what the broker cannot do now. */
   refused(rule: string): void {
     this.#refusal = rule
-    this.#metrics.refused(rule)
+    const { serverId, agentClass } = this.#facts
+    this.#metrics.refused(rule, { server: serverId ?? '', agentClass })
   }
 
   /** What goes to the upstream with the request: the span of that exchange when tracing is on, else what the caller sent. */
@@ -85,8 +86,8 @@ export class RequestTelemetry {
     return this.#span ? this.#span.upstream(facts) : { context: this.#incoming }
   }
 
-  /** The answer is ready. */
-  end(): void {
+  /** The answer is ready. @param error what an exchange that is no call failed with */
+  end(error: string | null = null): void {
     const labels = this.#labels
     this.#milliseconds.total = performance.now() - this.#startedAt
     const { serverId, agentClass, method } = this.#facts
@@ -94,7 +95,7 @@ export class RequestTelemetry {
     this.#metrics.took(labels ?? { server: serverId ?? '', tool: method, agentClass }, this.#milliseconds)
     if (!this.#span) return
     const wentWell = labels === undefined || labels.outcome === 'ok'
-    this.#span.end({ error: this.#refusal ?? (wentWell ? null : labels.outcome), labels })
+    this.#span.end({ error: this.#refusal ?? error ?? (wentWell ? null : labels.outcome), labels })
   }
 
   #add(part: LatencyPart, startedAt: number, endedAt: number): void {

@@ -1,9 +1,13 @@
 import { expect } from 'vitest'
-import { makeAgent, sessionToken, upstreamSecret } from '#lib/dev/test/broker.ts'
+import { makeAgent, sessionToken, type TestAgent, upstreamSecret } from '#lib/dev/test/broker.ts'
 import { agentSession, brokerWorld, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { startOtlpReceiver } from '#lib/dev/test/otlp-receiver.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
+import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { createHoldRule, decideHeldCall } from '#lib/guardrails/commands.ts'
+import { createHoldRuleInput } from '#lib/guardrails/schema/held-calls.ts'
+import { modernCall, RawAgent } from '../testing/raw-agent.ts'
 import { startLibraries } from '../testing/libraries.ts'
 import { startBroker } from '../testing/start-broker.ts'
 import { startTracing } from './tracing.ts'
@@ -182,3 +186,76 @@ test('a prompt names its spans once the server has answered with it', async ({ d
     libraries.stop()
   }
 })
+
+test('a call that a person released shows how long it was held', async ({ db, world }) => {
+  const security = await makePerson(db, { roles: ['security'] })
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'legacy', class: 'write' })
+  const rule = { title: 'Changes wait', serverId: 'legacy', toolName: 'change', deciderRoles: ['security'] }
+  await createHoldRule(ctxFor(db, security), createHoldRuleInput.parse(rule))
+  await until(() => world.broker.broker.keeper.view.holdRules.length === 1)
+  const token = await sessionToken(db, world.broker.url, agent)
+  const answer = postCall(world, { token, serverId: 'legacy', body: callBody('change') })
+  const waiting = () => db.heldCall.findFirst({ where: { agentId: agent.agentId, state: 'waiting' } })
+  await until(async () => (await waiting()) !== null)
+  await decideHeldCall(ctxFor(db, security), { heldCallId: (await waiting())!.id, decision: 'approve' })
+  expect((await answer).status).toBe(200)
+  const parts = () => partsOf(world, agent, 'tools/call change')
+  await until(() => parts().includes('hold'))
+  expect(parts()).toEqual(['audit', 'audit', 'auth', 'decide', 'hold', 'tools/call change'])
+})
+
+test('that a call is counted under the rate of its grant is a part of its decision', async ({ db, world }) => {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', rateCalls: 9, ratePer: 'hour' })
+  await world.broker.broker.keeper.refresh()
+  const token = await sessionToken(db, world.broker.url, agent)
+  expect((await postCall(world, { token, body: callBody('look') })).status).toBe(200)
+  const parts = () => partsOf(world, agent, 'tools/call look')
+  await until(() => parts().length > 0)
+  expect(parts()).toEqual(['audit', 'auth', 'decide', 'decide', 'tools/call look'])
+})
+
+test('what is no call has its span and its time as well: handshakes, streams, answers and the end of a session', async ({
+  db,
+  world,
+}) => {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'legacy', toolName: null })
+  await world.broker.broker.keeper.refresh()
+  const raw = new RawAgent(`${world.broker.url}/mcp/legacy`, await sessionToken(db, world.broker.url, agent))
+  const headers = await raw.begin()
+  const leaving = new AbortController()
+  await raw.send({ method: 'GET', headers, signal: leaving.signal })
+  await raw.ask({ body: { id: 'nobody-asked', result: {} }, headers })
+  leaving.abort()
+  await raw.ask({ method: 'DELETE', headers })
+  const { body, headers: modern } = modernCall('', { more: { notifications: {} } })
+  for (const method of ['server/discover', 'subscriptions/listen'])
+    await raw.ask({ body: { ...body, method }, headers: { ...modern, 'mcp-method': method } })
+  const names = ['initialize', 'GET', 'response', 'DELETE', 'server/discover', 'subscriptions/listen']
+  await until(() => names.every((name) => ofAgent(world, agent).some((span) => span.name === name)))
+  const about = { 'wheelhouse.server.id': 'legacy', 'wheelhouse.agent.class': 'medium' }
+  for (const name of names)
+    expect(ofAgent(world, agent).find((span) => span.name === name)!.attributes).toMatchObject(about)
+  // Nothing waited for that answer, which its span says.
+  const refused = ofAgent(world, agent).find(({ name }) => name === 'response')
+  expect(refused).toMatchObject({ status: 2, attributes: { 'error.type': '400' } })
+  const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
+  for (const name of names)
+    expect(metrics).toContain(`latency_seconds_count{part="total",server="legacy",tool="${name}",agent_class="medium"}`)
+})
+
+type Receiver = { receiver: Awaited<ReturnType<typeof startOtlpReceiver>> }
+
+/** The requests of an agent. */
+function ofAgent({ receiver }: Receiver, agent: TestAgent) {
+  return receiver.spans.filter((span) => span.kind === 2 && span.attributes['wheelhouse.agent.id'] === agent.agentId)
+}
+
+/** What its request of this name was made of, when it is here: all of a request is sent at once. */
+function partsOf(world: Receiver, agent: TestAgent, name: string): string[] {
+  const request = ofAgent(world, agent).find((span) => span.name === name)
+  const inside = world.receiver.spans.filter(({ parentSpanId }) => request && parentSpanId === request.spanId)
+  return inside.map((span) => span.name).toSorted()
+}
