@@ -19,6 +19,9 @@ export type OpenTask = Pick<TaskOrigin, 'serverId' | 'tool' | 'grantId'> & {
   runStopped: boolean
 }
 
+/** The session that was a task's alone; `open` rejects when it cannot be known any more. */
+export type LeftSession = { serverId: string; agentId: string; open: () => Promise<UpstreamSession> }
+
 /** `ttlMs`: how long the server keeps it; anything but a number is for ever. */
 type Noted = { caller: Caller; ttlMs: unknown; session: UpstreamSession | null; owned?: boolean }
 type Late = { task: BrokeredTask; about: Noted & { begunAt: Date; overAt?: Date } }
@@ -236,7 +239,7 @@ export class TaskBook {
   }
 
   /** The sessions of tasks that nobody looks at any more, each to one broker: which ends it. */
-  async leftSessions(): Promise<{ serverId: string; agentId: string; session: UpstreamSession }[]> {
+  async leftSessions(): Promise<LeftSession[]> {
     const { db, now } = this.#ctx()
     const rows = await db.$queryRaw<{ key: string; serverId: string; agentId: string; session: Uint8Array }[]>`
       with ended as (
@@ -246,12 +249,10 @@ export class TaskBook {
         limit ${endedAtOnce} for update skip locked)
       update "BrokeredTask" t set "session" = null from ended
       where t."key" = ended."key" returning ended."key", ended."serverId", ended."agentId", ended."session"`
-    return await Promise.all(
-      rows.map(async ({ key, session, ...row }) => {
-        const text = await this.#box.open(session, sealContexts.mcpTaskSession(key))
-        return { ...row, session: JSON.parse(text) as UpstreamSession }
-      }),
-    )
+    return rows.map(({ key, session, ...row }) => ({
+      ...row,
+      open: async () => JSON.parse(await this.#box.open(session, sealContexts.mcpTaskSession(key))) as UpstreamSession,
+    }))
   }
 
   async #select(condition: Prisma.Sql, limit: number): Promise<OpenTask[]> {

@@ -13,7 +13,7 @@ import type { RpcReply } from '../upstream/http.ts'
 import { processCaller } from '../upstream/pool.ts'
 import { decideTask } from './offered.ts'
 import { withTasks } from './replies.ts'
-import { isOver, type OpenTask, type TaskBook } from './task-book.ts'
+import { isOver, type LeftSession, type OpenTask, type TaskBook } from './task-book.ts'
 import type { BrokeredTask, TaskIds } from './task-ids.ts'
 
 type Parts = Pick<PipelineParts, 'view' | 'now' | 'upstreams' | 'audit' | 'limits'> & {
@@ -74,27 +74,25 @@ export class TaskEnds {
     await Promise.all(this.#under)
   }
 
-  /** Of tasks that nobody looks at any more. */
+  /** Of tasks that nobody looks at any more: each for itself, since none of them is met again. */
   async #endSessions(): Promise<void> {
-    const { view, upstreams, taskBook, limits } = this.#parts
-    for (const { serverId, agentId, session } of await taskBook.leftSessions()) {
-      const server = view.servers.get(serverId)
-      const teamId = view.agents.get(agentId)?.teamId
-      if (!server) continue
-      const connection = upstreams.connectionTo(
-        server,
-        teamId === undefined ? null : processCaller({ id: agentId, teamId }),
-      )
-      const ending = connection
-        .endSession(session, AbortSignal.timeout(limits.taskProofMs))
-        .then(
-          () => {},
-          // It ends there by itself.
-          () => {},
-        )
+    const { taskBook, log } = this.#parts
+    for (const left of await taskBook.leftSessions()) {
+      const ending = this.#endSession(left)
+        // It ends there by itself.
+        .catch((error: unknown) => log.info({ err: error, serverId: left.serverId }, 'a session of a task was left'))
         .finally(() => this.#under.delete(ending))
       this.#under.add(ending)
     }
+  }
+
+  async #endSession({ serverId, agentId, open }: LeftSession): Promise<void> {
+    const { view, upstreams, limits } = this.#parts
+    const server = view.servers.get(serverId)
+    if (!server) return
+    const teamId = view.agents.get(agentId)?.teamId
+    const caller = teamId === undefined ? null : processCaller({ id: agentId, teamId })
+    await upstreams.connectionTo(server, caller).endSession(await open(), AbortSignal.timeout(limits.taskProofMs))
   }
 
   #denialOf(open: OpenTask): Denial | null {

@@ -6,6 +6,7 @@ import { startBrokerProcess } from '#lib/dev/test/broker-process.ts'
 import { lastEvent, type RpcBody, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
+import { makeStdioServer } from '#lib/dev/test/stdio-servers.ts'
 import { startSessionTaskServer } from '#lib/dev/test/session-task-server.ts'
 import { connectTaskClient, type RpcNotice } from '#lib/dev/test/task-client.ts'
 import { freePort } from '#lib/dev/ports.ts'
@@ -212,6 +213,29 @@ test('a task is cancelled at its server, and its session there ends', async ({ d
   await db.brokeredTask.updateMany({ where, data: { overAt: new Date(Date.now() - 3_600_000) } })
   await until(() => !world.server.sessionIds().includes(own!))
   expect(ruleOf(await here.ask('tasks/get', { taskId }))).toEqual([-32602, 'task_unknown'])
+})
+
+test('the sessions of tasks end each for itself, whatever keeps one of them from it', async ({ db, world }) => {
+  // No sandbox service runs programs here.
+  await makeStdioServer(db, { id: 'program', args: [] })
+  for (const { broker } of world.brokers) await broker.keeper.refresh()
+  const { agent } = await grantedAgent(db, world)
+  const { begin, ask } = await connect(db, world.brokers[0].url, agent, '/mcp/sessions')
+  const before = new Set(world.server.sessionIds())
+  for (let count = 0; count < 6; count += 1) {
+    const { taskId } = await begin('compute', { ms: 60_000, say: '' })
+    await ask('tasks/cancel', { taskId })
+  }
+  const left = (): string[] => world.server.sessionIds().filter((id) => !before.has(id))
+  expect(left()).toHaveLength(6)
+  const where = { agentId: agent.agentId }
+  await until(async () => (await db.brokeredTask.count({ where: { ...where, overAt: { not: null } } })) === 6)
+  const [unsealed, moved] = await db.brokeredTask.findMany({ where })
+  // Sealed with a key that is gone.
+  await db.brokeredTask.update({ where: { key: unsealed!.key }, data: { session: Buffer.from('nothing') } })
+  await db.brokeredTask.update({ where: { key: moved!.key }, data: { serverId: 'program' } })
+  await db.brokeredTask.updateMany({ where, data: { overAt: new Date(Date.now() - 3_600_000) } })
+  await until(() => left().length === 2)
 })
 
 test('whoever may not call the tool any more does not get its result, and it is cancelled', async ({ db, world }) => {
