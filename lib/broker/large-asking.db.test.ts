@@ -55,6 +55,10 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   return { ...world, resident }
 })
 
+/** In megabytes: as much as a result that is held may have. */
+const oneMax = 32
+/** About a megabyte of each is held; the rest is garbage, which comes four times as fast and is collected no sooner. */
+const fourMax = 64
 const pairs = [
   ['modern', 'legacy'],
   ['legacy', 'legacy'],
@@ -116,7 +120,7 @@ async function lastRows(db: Db, agentId: string, tool: string) {
 }
 
 test.for(pairs.flatMap(([era, server]) => [true, false].map((asks) => [era, server, asks] as const)))(
-  'a result of 100 MB passes whole to an agent of the %s era that may be asked, from a server of the %s era (which asks: %s), without being held',
+  'a result of 100 MB passes whole to an agent of the %s era that may be asked, from a server of the %s era (which asks: %s), without being held: its garbage is collected at once',
   { timeout: 180_000 },
   async ([era, server, asks], { db, world }) => {
     const asked = { shape: 'events', megabytes: 100, asks } as const
@@ -154,3 +158,51 @@ test.for([
     }
   },
 )
+
+test.for([...pairs, ['modern', 'modern']] as const)(
+  'a fresh broker as it runs in production, its collector left alone, grows by 32 MB at most with a result of 100 MB, and by 64 MB with four at once (%s, %s)',
+  { timeout: 240_000 },
+  async ([era, server], { databaseUrl, world }) => {
+    let grown = { one: Infinity, four: Infinity }
+    // A collection that a busy machine puts off is none that a fresh broker puts off every time.
+    for (let times = 0; times < 3 && (grown.one > oneMax || grown.four > fourMax); times += 1)
+      grown = await grownBy({ databaseUrl, world, era, server })
+    expect(grown.one).toBeLessThanOrEqual(oneMax)
+    expect(grown.four).toBeLessThanOrEqual(fourMax)
+  },
+)
+
+async function grownBy({
+  databaseUrl,
+  world,
+  era,
+  server,
+}: {
+  databaseUrl: string
+  world: World
+  era: Era
+  server: Era
+}) {
+  const brokerUrl = world.broker.url
+  const broker = await startBrokerProcess({ databaseUrl, port: await freePort(), brokerUrl })
+  const about = { era, server, merged: true } as const
+  const shape = 'events'
+  const fresh = { ...world, broker }
+  try {
+    const small = { shape, megabytes: 0, say: 'a small one' } as const
+    const saysIt = async () => (await read(fresh, { ...about, asked: small })).tail.includes(small.say)
+    await until(saysIt)
+    let before = 0
+    for (let calls = 0; calls < 40; calls += 1) before = Math.max(before, (await measure(saysIt, broker.pid)).most)
+    const pass = async () => {
+      const { tail, bytes, whole } = await read(fresh, { ...about, asked: { shape, megabytes: 100 } })
+      expect(whole ? 'whole' : tail).toBe('whole')
+      expect(bytes).toBeGreaterThan(100 * megabyte)
+    }
+    const one = (await measure(pass, broker.pid)).most - before
+    const four = (await measure(() => Promise.all([pass(), pass(), pass(), pass()]), broker.pid)).most - before
+    return { one, four }
+  } finally {
+    await broker.stop()
+  }
+}
