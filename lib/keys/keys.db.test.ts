@@ -8,13 +8,13 @@ import { keyIdOf } from '#lib/core/secret-box.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { keyServices, keysOf, newKey } from '#lib/dev/test/key-services.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import { schemaSql } from '#lib/dev/schema-sql.ts'
 import { setServerCredential } from '#lib/registry/commands.ts'
 import { createKeyring, type Keyring, proveKeyring, rewrapSealed, rotateKeys } from './commands.ts'
 import { getKeys } from './queries.ts'
 import { sealedPlaces } from './sealed-places.ts'
-import { keyServices, keysOf, newKey } from './testing/drivers.ts'
 
 const { services, folder: makeFolder, end } = keyServices()
 

@@ -10,10 +10,10 @@ import { until } from '#lib/dev/test/broker-world.ts'
 import { startChild } from '#lib/dev/test/child.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { keyServices, keysOf, newKey } from '#lib/dev/test/key-services.ts'
 import { createKeyring, rewrapSealed, rotateKeys } from './commands.ts'
 import { getKeys } from './queries.ts'
 import { type SealedPlace, sealedPlaces } from './sealed-places.ts'
-import { keyServices, keysOf, newKey } from './testing/drivers.ts'
 import { makeSealedRow, readSealedRow } from './testing/sealed-rows.ts'
 
 // Rotation of everything that is kept sealed, from every place a key is kept in to every other.
