@@ -18,7 +18,8 @@ import { startBroker } from './testing/start-broker.ts'
 const ageMsMax = 20_000
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
-  const limits = { spendingAgeMsMax: ageMsMax }
+  // It calls until something changes: that is no matter of how often.
+  const limits = { spendingAgeMsMax: ageMsMax, agentCallsPerSecond: 0, serverCallsPerSecond: 0 }
   const world = await brokerWorld({ db, databaseUrl, startBroker: (options) => startBroker({ ...options, limits }) })
   onCleanup(() => world.stop())
   const finance = ctxFor(db, await makePerson(db, { roles: ['finance'] }))
