@@ -29,6 +29,9 @@ const missed: string[] = []
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
 const world = await startWorld({ against: values.against })
+// Whoever breaks it off leaves no broker and no database behind.
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void world.stop().finally(() => process.exit(1)))
 try {
   if (values.soak) {
     await soak(world, {
