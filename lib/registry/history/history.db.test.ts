@@ -52,8 +52,7 @@ dbTest('an answer about an instant waits for who is committing with an earlier t
     // As at the commit: the time is given, and what was written is not to be seen yet.
     await client.query('set constraints all immediate')
     // That very time: the clock may stand before it still.
-    const { rows } = await client.query<{ at: Date }>('select "at" from "HistoryHead"')
-    const asOf = rows[0]!.at.toISOString()
+    const asOf = (await client.query<{ at: Date }>('select "at" from "HistoryHead"')).rows[0]!.at.toISOString()
     let answered = false
     const answer = getAgentAsOf(ctxFor(db), { agentId: id, asOf }).then((agent) => {
       answered = true
