@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest'
 import { answerTokenRequest } from '#lib/auth/commands/agent-token-endpoint.ts'
 import { claimProof } from '#lib/auth/commands/proofs.ts'
 import { createTokenIssuer, issueAgentCredential } from '#lib/auth/commands/agent-tokens.ts'
+import type { Db } from '#lib/db/client.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import { encryptionKey, makeAgent, portalUrl, secretBox } from '#lib/dev/test/broker.ts'
 import { brokerWorld, postCall, until } from '#lib/dev/test/broker-world.ts'
@@ -11,6 +12,7 @@ import { credentialToken } from '#lib/dev/test/forged-tokens.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { type ClientKey, clientKey, dpopProof, formType, systemCtx } from '#lib/dev/test/tokens.ts'
+import type { Limits } from './limits.ts'
 import { startBroker } from './testing/start-broker.ts'
 
 type Holder = { agentId: string; key: ClientKey; token: string; url: string }
@@ -32,6 +34,14 @@ const test = dbTest
 type Reachable = Parameters<typeof postCall>[0]
 const call = (world: Reachable, token: string, dpop: string) =>
   postCall(world, { headers: { authorization: `DPoP ${token}`, dpop } })
+/** As behind a balancer: another broker with the same address towards agents. */
+async function besides(
+  { db, databaseUrl, world }: { db: Db; databaseUrl: string; world: Reachable },
+  limits: Partial<Limits> = {},
+) {
+  const same = { db, databaseUrl, brokerUrl: world.broker.url, portalUrl, encryptionKey }
+  return { broker: await startBroker({ ...same, port: await freePort(), limits }) }
+}
 const ruleOf = (answer: Awaited<ReturnType<typeof postCall>>) => answer.json.error?.data?.['rule'] ?? 'allowed'
 
 test('who holds the key calls with a new proof each time, and a proof counts once, also for two at once', async ({
@@ -48,15 +58,7 @@ test('who holds the key calls with a new proof each time, and a proof counts onc
 })
 
 test('a proof counts once at all brokers, also at two at once', async ({ db, databaseUrl, world, holder }) => {
-  // As behind a balancer: another broker with the same address towards agents.
-  const other = await startBroker({
-    db,
-    databaseUrl,
-    port: await freePort(),
-    brokerUrl: world.broker.url,
-    portalUrl,
-    encryptionKey,
-  })
+  const { broker: other } = await besides({ db, databaseUrl, world })
   const proof = await dpopProof(holder.key, holder)
   const answers = await Promise.all([call(world, holder.token, proof), call({ broker: other }, holder.token, proof)])
   expect(new Set(answers.map(ruleOf))).toEqual(new Set(['allowed', 'dpop_proof_replayed']))
@@ -125,8 +127,7 @@ test('while nobody can say whether a proof is new it does not count, which is no
   world,
   holder,
 }) => {
-  const rest = { db, databaseUrl, port: await freePort(), brokerUrl: world.broker.url, portalUrl, encryptionKey }
-  const impatient = { broker: await startBroker({ ...rest, limits: { auditWaitMs: 1000 } }) }
+  const impatient = await besides({ db, databaseUrl, world }, { auditWaitMs: 1000 })
   const answer = await db.$transaction(
     async (tx) => {
       await tx.$executeRaw`lock table "UsedAssertion" in access exclusive mode`
@@ -146,8 +147,7 @@ test('an agent that floods the broker with proofs is slowed before they are look
   world,
   holder,
 }) => {
-  const rest = { db, databaseUrl, port: await freePort(), brokerUrl: world.broker.url, portalUrl, encryptionKey }
-  const slow = { broker: await startBroker({ ...rest, limits: { agentCallsPerSecond: 1 } }) }
+  const slow = await besides({ db, databaseUrl, world }, { agentCallsPerSecond: 1 })
   const claimed = () => db.usedAssertion.count({ where: { clientId: `dpop:${holder.key.jkt}` } })
   const before = await claimed()
   const answers: Awaited<ReturnType<typeof call>>[] = []

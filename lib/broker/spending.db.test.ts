@@ -1,12 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
-import { freePort } from '#lib/dev/ports.ts'
 import { encryptionKey, makeAgent, portalUrl } from '#lib/dev/test/broker.ts'
 import { agentSession, brokerWorld, lastEvent, until } from '#lib/dev/test/broker-world.ts'
-import { startChild } from '#lib/dev/test/child.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
+import { startWorkerProcess } from '#lib/dev/test/worker-process.ts'
 import { createHoldRule } from '#lib/guardrails/commands.ts'
 import { createHoldRuleInput } from '#lib/guardrails/schema/held-calls.ts'
 import { refreshOverBudget, setCallPrice } from '#lib/metrics/commands.ts'
@@ -45,19 +43,10 @@ test(
     expect(ruleOf(await call('look'))).toBeNull()
     const event = await lastEvent(db, agent.agentId, 'mcp.call_denied')
     expect(event).toMatchObject({ rule: 'spending_unknown', detail: { step: 'budget' } })
-    const port = await freePort()
-    const worker = await startChild({
-      entry: 'lib/jobs/main.ts',
-      env: {
-        DATABASE_URL: databaseUrl,
-        WHEELHOUSE_WORKER_PORT: String(port),
-        WHEELHOUSE_URL: portalUrl,
-        WHEELHOUSE_CLAUDE_URL: `http://127.0.0.1:${await freePort()}`,
-        WHEELHOUSE_CLAUDE_KEY: randomBytes(16).toString('hex'),
-        WHEELHOUSE_ENCRYPTION_KEY: encryptionKey,
-        WHEELHOUSE_LOG_LEVEL: 'warn',
-      },
-      ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+    const worker = await startWorkerProcess({
+      DATABASE_URL: databaseUrl,
+      WHEELHOUSE_URL: portalUrl,
+      WHEELHOUSE_ENCRYPTION_KEY: encryptionKey,
     })
     try {
       await until(async () => ruleOf(await call('change')) === null)

@@ -1,16 +1,14 @@
-import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect } from 'vitest'
 import type { KeySource } from '#lib/config/keys.ts'
 import { keyIdOf } from '#lib/core/secret-box.ts'
 import type { Db } from '#lib/db/client.ts'
-import { freePort } from '#lib/dev/ports.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
-import { startChild } from '#lib/dev/test/child.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { keyServices, keysOf, newKey } from '#lib/dev/test/key-services.ts'
+import { startWorkerProcess } from '#lib/dev/test/worker-process.ts'
 import { createKeyring, rewrapSealed, rotateKeys } from './commands.ts'
 import { getKeys } from './queries.ts'
 import { type SealedPlace, sealedPlaces } from './sealed-places.ts'
@@ -109,19 +107,7 @@ dbTest('a worker wraps everything anew when a person rotates', { timeout: 240_00
   const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }))
   const [old, next] = [newKey(), newKey()]
   const rows = await sealEverything(db, keysOf({ WHEELHOUSE_ENCRYPTION_KEY: old }))
-  const port = await freePort()
-  const worker = await startChild({
-    entry: 'lib/jobs/main.ts',
-    env: {
-      DATABASE_URL: databaseUrl,
-      WHEELHOUSE_WORKER_PORT: String(port),
-      WHEELHOUSE_CLAUDE_URL: `http://127.0.0.1:${await freePort()}`,
-      WHEELHOUSE_CLAUDE_KEY: randomBytes(16).toString('hex'),
-      WHEELHOUSE_ENCRYPTION_KEY: `${next},${old}`,
-      WHEELHOUSE_LOG_LEVEL: 'warn',
-    },
-    ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
-  })
+  const worker = await startWorkerProcess({ DATABASE_URL: databaseUrl, WHEELHOUSE_ENCRYPTION_KEY: `${next},${old}` })
   try {
     const both = createKeyring(keysOf({ WHEELHOUSE_ENCRYPTION_KEY: `${next},${old}` }), db)
     await rotateKeys(admin, { input: { reason: 'yearly' }, keyring: both })

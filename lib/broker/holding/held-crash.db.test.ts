@@ -101,6 +101,15 @@ const kinds = [
   { by: 'credential', era: 'legacy' },
 ] as const
 
+/** A caller of each kind, with the call it makes, told apart by its word. */
+function callersOf(db: Db, world: World, { words, ...tool }: Pick<Sent, 'serverId' | 'tool'> & { words: string }) {
+  return Promise.all(
+    kinds.map(async ({ by, era }, at) => {
+      return { ...(await caller(db, world, by)), call: { era, ...tool, word: `${words} ${at}` } }
+    }),
+  )
+}
+
 /** An answer of a call, or null where the connection was lost before there was one. */
 async function answerOf(sent: ReturnType<Awaited<ReturnType<typeof caller>>['send']>) {
   const ended = await sent.catch(() => null)
@@ -111,12 +120,7 @@ test(
   'a broker killed while calls wait: who sends the same call again waits for the same decision, and it is carried out once',
   { timeout: 240_000 },
   async ({ db, world }) => {
-    const callers = await Promise.all(
-      kinds.map(async ({ by, era }, at) => {
-        const call = { era, serverId: 'modern', tool: 'change', word: `waiting ${at}` }
-        return { ...(await caller(db, world, by)), call }
-      }),
-    )
+    const callers = await callersOf(db, world, { serverId: 'modern', tool: 'change', words: 'waiting' })
     const lost = callers.map(({ send, call }) => answerOf(send(call)))
     const first = await Promise.all(callers.map(({ waits }) => waits()))
     await world.kill()
@@ -146,12 +150,7 @@ test(
   'what was approved while no broker lived goes when its caller comes back, once',
   { timeout: 240_000 },
   async ({ db, world }) => {
-    const callers = await Promise.all(
-      kinds.map(async ({ by, era }, at) => {
-        const call = { era, serverId: 'modern', tool: 'change', word: `approved ${at}` }
-        return { ...(await caller(db, world, by)), call }
-      }),
-    )
+    const callers = await callersOf(db, world, { serverId: 'modern', tool: 'change', words: 'approved' })
     const lost = callers.map(({ send, call }) => answerOf(send(call)))
     const first = await Promise.all(callers.map(({ waits }) => waits()))
     await world.kill()
@@ -170,12 +169,7 @@ test(
   'a broker killed while an approved call is at its server: the approval is spent, and the same call is asked about anew',
   { timeout: 240_000 },
   async ({ db, world }) => {
-    const callers = await Promise.all(
-      kinds.map(async ({ by, era }, at) => {
-        const call = { era, serverId: 'gated', tool: 'gate', word: `under way ${at}` }
-        return { ...(await caller(db, world, by)), call }
-      }),
-    )
+    const callers = await callersOf(db, world, { serverId: 'gated', tool: 'gate', words: 'under way' })
     const lost = callers.map(({ send, call }) => answerOf(send(call)))
     const first = await Promise.all(callers.map(({ waits }) => waits()))
     for (const { id } of first) await decideIt(db, world, id, { decision: 'approve' })
@@ -207,12 +201,7 @@ test(
   { timeout: 240_000 },
   async ({ db, world }) => {
     for (const delay of [0, 7, 20]) {
-      const callers = await Promise.all(
-        kinds.map(async ({ by, era }, at) => {
-          const call = { era, serverId: 'modern', tool: 'change', word: `right after ${delay} ${at}` }
-          return { ...(await caller(db, world, by)), call }
-        }),
-      )
+      const callers = await callersOf(db, world, { serverId: 'modern', tool: 'change', words: `right after ${delay}` })
       const before = callers.map(({ send, call }) => answerOf(send(call)))
       const first = await Promise.all(callers.map(({ waits }) => waits()))
       await Promise.all(first.map(({ id }) => decideIt(db, world, id, { decision: 'approve' })))
