@@ -11,10 +11,10 @@ import { Talk, type ToldCall } from './talk.ts'
 /** What JSON has for an object that becomes neither a text nor a number. */
 const strange = JSON.parse('{"toString":1,"valueOf":1}') as unknown
 
-const params = { _meta: { progressToken: 'one', [metaKey.logLevel]: 'info' } }
 const logged = (level: unknown) => ({ method: 'notifications/message', params: { level, data: '' } })
 
-function talkOf(era: 'modern' | 'legacy'): Talk {
+function talkOf(era: 'modern' | 'legacy', level = 'info'): Talk {
+  const params = { _meta: { progressToken: 'one', [metaKey.logLevel]: level } }
   const stream = { accepts: true, takes: true, send: () => undefined } as unknown as AgentStream
   return new Talk(era, params, { stream, session: null })
 }
@@ -54,6 +54,10 @@ test('progress and levels that are none are not told, and break nothing', async 
   expect(progress(2)).toMatchObject({ params: { progress: 2 } })
   expect([strange, 'debug'].map((level) => talk.noticeOf(logged(level)))).toEqual([null, null])
   expect(talk.noticeOf(logged('error'))).not.toBeNull()
+  const odd = talkOf('modern', 'loud')
+  odd.begin(...(await callUnder(null)))
+  expect(odd.envelope({ shared: false }).logLevel).toBeUndefined()
+  expect(odd.noticeOf(logged('error'))).toBeNull()
 })
 
 test('a log is told, and its level asked for, under a grant of the level or of the whole server only', async () => {

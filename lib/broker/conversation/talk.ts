@@ -60,7 +60,7 @@ export class Talk {
     const token = meta?.['progressToken']
     this.#token = typeof token === 'string' || typeof token === 'number' ? token : undefined
     const level = era === 'modern' ? meta?.[metaKey.logLevel] : session?.logLevel
-    this.#logLevel = typeof level === 'string' ? level : undefined
+    this.#logLevel = typeof level === 'string' && isLogLevel(level) ? level : undefined
     const declared = era === 'modern' ? meta?.[metaKey.capabilities] : session?.capabilities
     this.capabilities = declared as Record<string, unknown> | undefined
   }

@@ -31,6 +31,9 @@ test('a title is one line of plain words, and says who, what and for whom', () =
     path: '/requests/r',
     thread: 'request:r',
   })
+  expect(tellingOf({ ...event, event: 'scope_request.created', detail: { ...detail, days: 1 } })?.body).toBe(
+    'to post\nFor 1 day.',
+  )
   const long = { requestId: 'r', note: 'x'.repeat(5000) }
   expect(tellingOf({ ...event, event: 'scope_request.changes_requested', detail: long })?.body).toHaveLength(1000)
 })

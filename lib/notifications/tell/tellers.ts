@@ -1,5 +1,6 @@
 import type { AuditEventName } from '#lib/audit/events.ts'
 import type { AuditView } from '#lib/audit/schema.ts'
+import { plural } from '#lib/core/count.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
 import { cutText } from '#lib/core/storable.ts'
@@ -49,7 +50,7 @@ const tellers: Tellers = {
   ...ruleTellers,
   'scope_request.created': (event) => ({
     ...request(event, 'request_waits', `${event.actor.name} asks for ${scopeOf(event)} for ${agentOf(event)}`),
-    body: `${event.detail.reason}\n${event.detail.days === null ? 'Until revoked' : `For ${event.detail.days} days`}.`,
+    body: `${event.detail.reason}\n${event.detail.days === null ? 'Until revoked' : `For ${plural(event.detail.days, 'day')}`}.`,
     audiences: [{ to: 'asked', requestId: event.detail.requestId }],
   }),
   'scope_request.revised': (event) => ({
