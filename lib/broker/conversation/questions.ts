@@ -24,7 +24,7 @@ export class Questions {
   readonly #ms: number
   readonly #waiting = new Map<string, (reply: AgentReply) => void>()
   /** Of those that are only noted. */
-  readonly #noted = new Map<string, () => void>()
+  readonly #noted = new Map<string, { over: () => void; forget: () => void }>()
   #timer: NodeJS.Timeout | undefined
 
   constructor({ rows, log, askDeadlineMs }: { rows: QuestionRows; log: Log; askDeadlineMs: number }) {
@@ -84,10 +84,16 @@ export class Questions {
     else await this.rows.answer(questionId, reply)
   }
 
-  /** Calls this once when one that is only noted is answered, at whichever replica, or forgotten here; not once whoever waits is gone. */
+  /** Calls this once when one that is only noted is answered, at whichever replica, or forgotten here; not once whoever waits is gone, or the question has ended by itself. */
   watch(questionId: string, over: () => void, gone: AbortSignal): void {
-    this.#noted.set(questionId, over)
-    gone.addEventListener('abort', () => this.#noted.delete(questionId), { once: true })
+    const forget = (): void => {
+      clearTimeout(timer)
+      gone.removeEventListener('abort', forget)
+      this.#noted.delete(questionId)
+    }
+    const timer = setTimeout(forget, this.#ms).unref()
+    gone.addEventListener('abort', forget)
+    this.#noted.set(questionId, { over, forget })
   }
 
   /** One that is only noted has its answer. */
@@ -99,10 +105,10 @@ export class Questions {
   }
 
   #over(questionId: string): boolean {
-    const over = this.#noted.get(questionId)
-    this.#noted.delete(questionId)
-    over?.()
-    return over !== undefined
+    const noted = this.#noted.get(questionId)
+    noted?.forget()
+    noted?.over()
+    return noted !== undefined
   }
 
   /** Another replica has an answer; without an id, maybe. */

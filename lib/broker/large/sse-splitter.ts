@@ -10,8 +10,8 @@ const space = 0x20
 
 /**
  * Splits a stream of server-sent events (WHATWG HTML §9.2) at the level of bytes. What is small comes as an event; the data of one that exceeds `holdBytesMax` comes in
- * pieces, as it arrives, so that it is never in memory as a whole. Events that only have an id come too; comments and
- * other fields are skipped.
+ * pieces, as it arrives, so that it is never in memory as a whole. Events that only have an id or a time to retry after come
+ * too; comments and other fields are skipped.
  */
 export class SseSplitter {
   readonly #holdBytesMax: number
@@ -127,7 +127,7 @@ export class SseSplitter {
   }
 
   #endEvent(items: SseItem[]): void {
-    if (this.#data.length > 0 || this.#id !== null) {
+    if (this.#data.length > 0 || this.#id !== null || this.#retry !== null) {
       items.push({ kind: 'event', data: this.#data.join('\n'), id: this.#id, retry: this.#retry })
     }
     this.#data = []

@@ -21,7 +21,7 @@ export type RpcMessage = Record<string, unknown>
 /** The id of an event and the time to retry after, where the server gives them. */
 export type EventMark = { id: string | null; retry: number | null }
 
-/** Takes what a server sends before its reply, in its order; `message` is null for an event that only has an id. Awaited: a slow taker slows its server. */
+/** Takes what a server sends before its reply, in its order; `message` is null for an event that only has a mark. Awaited: a slow taker slows its server. */
 export type Relay = { take(message: RpcMessage | null, mark: EventMark): Promise<void> | void }
 
 export type Post = {
@@ -134,6 +134,7 @@ async function readEvents(response: Incoming, post: Post, id: number | string): 
   const held = new HeldBytes(post.room)
   let size = 0
   let last = null as { id: string; retry: number | null } | null
+  let retry: number | null = null
   // Handed over with the rest of the stream, or left here.
   let open = true
   const onCut = (): void => {
@@ -156,7 +157,9 @@ async function readEvents(response: Incoming, post: Post, id: number | string): 
         const message = parse(post.redact(item.data), post)
         const reply = message && replyOf(message, id, 200)
         if (reply) return shallow(reply, post)
-        if (item.id !== null) last = { id: item.id, retry: item.retry ?? last?.retry ?? null }
+        retry = item.retry ?? retry
+        if (item.id !== null) last = { id: item.id, retry }
+        else if (last) last.retry = retry
         // Nobody looks at what is nested without end.
         if (isDeeperThan(message, post.resultDepthMax + 2)) continue
         const taken = post.relay?.take(message, item)

@@ -73,6 +73,16 @@ test.each([0, 2 ** 31, Number.MAX_SAFE_INTEGER])(
   },
 )
 
+test('a server may say by itself, before it leaves, when to come back', async () => {
+  const server = await startServer({
+    leaves: (response) => void response.end('retry: 20000\n\n'),
+    rest: (response) => response.end(),
+  })
+  const signal = AbortSignal.timeout(1000)
+  await expect(connect(server.url).request({ ...change, signal })).rejects.toThrow()
+  expect([server.heard.includes('tools/call'), server.lastEventIds]).toEqual([true, []])
+})
+
 test('the rest of a reply is asked for again over another connection when one is dropped', async () => {
   let asked = 0
   const server = await startServer({

@@ -7,7 +7,7 @@ import { createRedact } from '#lib/core/redaction.ts'
 
 test('events are read whole, however the stream is cut', () => {
   const stream = Buffer.from(
-    ': ping\r\nevent: message\r\nid: 1\r\ndata: {"a":"ä"}\r\n\r\ndata: one\ndata: two\n\nid: 2\nretry: 300\n\ndata: rest',
+    ': ping\r\nevent: message\r\nid: 1\r\ndata: {"a":"ä"}\r\n\r\ndata: one\ndata: two\n\nid: 2\nretry: 300\n\nretry: 400\n\ndata: rest',
   )
   fc.assert(
     fc.property(fc.array(fc.nat(stream.length), { maxLength: 6 }), (cuts) => {
@@ -18,6 +18,7 @@ test('events are read whole, however the stream is cut', () => {
         { kind: 'event', data: '{"a":"ä"}', id: '1', retry: null },
         { kind: 'event', data: 'one\ntwo', id: null, retry: null },
         { kind: 'event', data: '', id: '2', retry: 300 },
+        { kind: 'event', data: '', id: null, retry: 400 },
       ])
     }),
   )

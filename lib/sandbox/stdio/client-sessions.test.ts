@@ -1,6 +1,18 @@
 import { expect, test } from 'vitest'
 import { ClientSessions, uriLengthMax, urisMax } from './client-sessions.ts'
 
+test('streams end with their process, and of one that has ended before nothing is kept', () => {
+  const sessions = new ClientSessions()
+  const ended: string[] = []
+  const leave = sessions.streaming(() => ended.push('left'))
+  sessions.streaming(() => ended.push('open'))
+  leave()
+  expect(sessions.streams).toBe(1)
+  sessions.close()
+  sessions.streaming(() => ended.push('late'))
+  expect([ended, sessions.streams]).toEqual([['open', 'late'], 0])
+})
+
 test('a session hears of so many resources, by addresses of so many characters, and no more', () => {
   const sessions = new ClientSessions()
   const session = sessions.open({})

@@ -23,6 +23,8 @@ export type ClientSession = {
 /** The sessions on one process; they end with it. */
 export class ClientSessions {
   readonly #sessions = new Map<string, ClientSession>()
+  readonly #streams = new Set<() => void>()
+  #isClosed = false
 
   open(capabilities: unknown): ClientSession {
     const session: ClientSession = {
@@ -76,7 +78,22 @@ export class ClientSessions {
     return [...this.#sessions.values()].some((each) => each !== session && each.subscriptions.has(uri))
   }
 
+  /** Streams that are open. */
+  get streams(): number {
+    return this.#streams.size
+  }
+
+  /** A stream is open: ended with the process, unless what this returns is called before. */
+  streaming(end: () => void): () => void {
+    if (this.#isClosed) end()
+    else this.#streams.add(end)
+    return () => void this.#streams.delete(end)
+  }
+
   close(): void {
+    this.#isClosed = true
     this.#sessions.clear()
+    for (const end of this.#streams) end()
+    this.#streams.clear()
   }
 }

@@ -37,12 +37,12 @@ const remember = (word: string) => ({
 })
 
 /** A gateway to one process; `held` lets what is asked wait until it is looked for. */
-async function world() {
+async function world(era: 'modern' | 'legacy' = 'modern') {
   const { driver, folder } = sandboxes
   const process = new HostedProcess({
     driver,
     spec: {
-      command: { command: 'node', args: ['steady.ts', 'modern'] },
+      command: { command: 'node', args: ['steady.ts', era] },
       environment: {},
       workspace: `w${randomBytes(4).toString('hex')}`,
       programFolder: join(folder, 'stdio/steady'),
@@ -50,6 +50,7 @@ async function world() {
     },
     limits: standardLimits,
     spools: new SpoolSpace({ folder: join(folder, 'spool'), bytesMax: 0 }),
+    isOneAgents: false,
     onState() {},
     onStarted() {},
     onEnded() {},
@@ -78,19 +79,25 @@ async function world() {
   http.listen(0, '127.0.0.1')
   await once(http, 'listening')
   const { port } = http.address() as AddressInfo
-  const ask = (word: string, signal?: AbortSignal) =>
+  const send = (
+    message: object | null,
+    { signal, headers }: { signal?: AbortSignal; headers?: Record<string, string> } = {},
+  ) =>
     fetch(`http://127.0.0.1:${port}${stdioPath('steady', owner.key)}`, {
-      method: 'POST',
+      method: message ? 'POST' : 'GET',
       headers: {
         authorization: `Bearer ${sealTicket(stdioKey, { serverId: 'steady', owner, environment: {} })}`,
         'content-type': 'application/json',
+        ...headers,
       },
-      body: JSON.stringify(remember(word)),
+      ...(message ? { body: JSON.stringify(message) } : {}),
       ...(signal ? { signal } : {}),
     })
+  const ask = (word: string, signal?: AbortSignal) => send(remember(word), signal ? { signal } : {})
   return {
     process,
     answered,
+    send,
     ask,
     /** Asks and leaves while `held`; resolves when the gateway knows and has done with it. */
     async askAndLeave(word: string, letGo: () => void) {
@@ -133,4 +140,20 @@ test('nor is one that was ended while its process was started', async () => {
   expect(reply.result.content[0]?.text).toBe('kept / kept')
   expect(answered).toEqual(['cancelled', 'answered'])
   await stop()
+})
+
+test('of a stream whose client has left nothing is kept for as long as the process runs', async () => {
+  const { process, send, stop } = await world('legacy')
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } }
+  const opened = await send({ jsonrpc: '2.0', id: 1, method: 'initialize', params })
+  const headers = { 'mcp-session-id': opened.headers.get('mcp-session-id')! }
+  await opened.text()
+  const { sessions } = await process.use()
+  const leaving = new AbortController()
+  const streams = [await send(null, { headers, signal: leaving.signal }), await send(null, { headers })]
+  expect([streams.map(({ status }) => status), sessions.streams]).toEqual([[200, 200], 2])
+  leaving.abort()
+  await vi.waitFor(() => expect(sessions.streams).toBe(1), { timeout: 10_000 })
+  await stop()
+  expect(await streams[1]!.text()).toBe('')
 })

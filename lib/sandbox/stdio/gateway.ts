@@ -200,10 +200,11 @@ export class StdioGateway {
     exchange.stream()
     const stream = (message: Message): void => exchange.event(message)
     session.stream = stream
+    const over = usable.sessions.streaming(() => exchange.close())
     response.once('close', () => {
+      over()
       if (session.stream === stream) session.stream = null
     })
-    void usable.program.ended.then(() => exchange.close())
   }
 
   /** Answers itself when there is none. */

@@ -88,6 +88,7 @@ export class StdioHost {
       spec,
       limits,
       spools,
+      isOneAgents: ticket.owner.agentId !== null,
       onState: (facts) => onState({ serverId: ticket.serverId, owner: ticket.owner.key, ...facts }),
       onStarted,
       onEnded,

@@ -35,6 +35,7 @@ function host(limits: Partial<StdioLimits>, args = ['steady.ts', 'modern']) {
     },
     limits: { ...standardLimits, ...limits },
     spools: new SpoolSpace({ folder: join(sandboxes.folder, 'spool'), bytesMax: 0 }),
+    isOneAgents: false,
     onState: ({ state }) => states.push(state),
     onStarted() {},
     onEnded() {},

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { KillReport, SandboxDriver } from '../driver.ts'
 import { ClientSessions } from './client-sessions.ts'
 import type { StdioLimits } from './limits.ts'
-import { StdioFailure } from './messages.ts'
+import { type Message, StdioFailure } from './messages.ts'
 import { isAlive, type Opening } from './opening.ts'
 import { Program, type ProgramSpec } from './program.ts'
 import { Restarts } from './restarts.ts'
@@ -26,6 +26,8 @@ type Options = {
   spec: ProgramSpec
   limits: StdioLimits
   spools: SpoolSpace
+  /** One agent alone calls it. */
+  isOneAgents: boolean
   onState: (facts: ProcessFacts) => void
   onStarted: (ms: number) => void
   onEnded: (reason: 'failed' | 'idle' | 'ended', report: KillReport) => void
@@ -162,10 +164,11 @@ export class HostedProcess {
   async #start(): Promise<Usable> {
     if (this.#ended) throw new StdioFailure('process_unavailable', 'its process has been ended')
     clearTimeout(this.#restartTimer)
-    const { driver, spec, limits, spools, onStarted } = this.#options
+    const { driver, spec, limits, spools, isOneAgents, onStarted } = this.#options
     const began = performance.now()
     const sessions = new ClientSessions()
-    const program = new Program({ driver, spec, limits, spools, onChange: (message) => sessions.broadcast(message) })
+    const onChange = (message: Message): void => sessions.broadcast(message)
+    const program = new Program({ driver, spec, limits, spools, isOneAgents, onChange })
     this.#program = program
     this.#isStopping = false
     this.#setState('starting')

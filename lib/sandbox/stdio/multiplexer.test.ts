@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import { large, multiplexerWorld as world } from '../testing/multiplexer-world.ts'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { large, lingerMs, multiplexerWorld as world } from '../testing/multiplexer-world.ts'
 import type { Message } from './messages.ts'
 
 test('requests of the same id from two clients get numbers of their own, and each its own answer', async () => {
@@ -34,18 +34,59 @@ test('progress and subscriptions go to the request they name, under the names it
   expect(strays).toEqual(['progress of no request'])
 })
 
-test('what names no request goes to a client who is alone, and to nobody when there are two', () => {
+const log = { method: 'notifications/message', params: { level: 'info', data: 'x' } }
+
+test('what names no request goes to a call that is alone, and to nobody while another may be meant', () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => void vi.useRealTimers())
   const { multiplexer, strays, client, receive, request } = world()
   const [one, two] = [client(), client()]
-  const log = { method: 'notifications/message', params: { level: 'info', data: 'x' } }
   const first = multiplexer.call(request(1), one.caller)
   receive(log)
   multiplexer.call(request(1), two.caller)
   receive(log)
   expect([one.heard.length, two.heard.length, strays.length]).toEqual([1, 0, 1])
+  // Given up, and maybe still at work.
   first.cancel(new Error('gone'))
   receive(log)
-  expect([one.heard.length, two.heard.length]).toEqual([1, 1])
+  expect([one.heard.length, two.heard.length, strays.length]).toEqual([1, 0, 2])
+  vi.advanceTimersByTime(lingerMs)
+  receive(log)
+  expect([one.heard.length, two.heard.length, strays.length]).toEqual([1, 1, 2])
+})
+
+test('agents share a session, so nor is the newest of two calls in it told what may be of the other, but in a process of one agent', () => {
+  for (const isOneAgents of [false, true]) {
+    const { multiplexer, strays, client, receive, request } = world({ isOneAgents })
+    const one = client()
+    const heard: Message[] = []
+    multiplexer.call(request(1), one.caller)
+    multiplexer.call(request(2), { ...one.caller, onMessage: (said) => heard.push(said) })
+    receive(log)
+    expect([one.heard.length, heard.length, strays.length]).toEqual(isOneAgents ? [0, 1, 0] : [0, 0, 1])
+  }
+})
+
+test('a subscription that waits beside a call takes nothing from it', () => {
+  const { multiplexer, client, receive, request } = world()
+  const [one, two] = [client(), client()]
+  multiplexer.call(request(1), one.caller)
+  multiplexer.call({ ...request(2), method: 'subscriptions/listen' }, two.caller)
+  receive(log)
+  expect([one.heard.length, two.heard.length]).toEqual([1, 0])
+})
+
+test('a server that takes a question of its own back ends no call that happens to have its number', async () => {
+  const { multiplexer, sent, client, receive, request } = world()
+  const [one, two] = [client(), client()]
+  const call = multiplexer.call(request('a'), one.caller)
+  const listening = multiplexer.call({ ...request('b'), method: 'subscriptions/listen' }, two.caller)
+  const takeBack = (requestId: unknown) => receive({ method: 'notifications/cancelled', params: { requestId } })
+  for (const { id } of sent) takeBack(id)
+  expect(await listening.reply).toMatchObject({ id: 'b', result: {} })
+  expect([one.heard.length, multiplexer.pending]).toEqual([0, 1])
+  receive({ id: sent[0]!['id'], result: { of: 'a' } })
+  expect(await call.reply).toMatchObject({ id: 'a', result: { of: 'a' } })
 })
 
 test('a server’s own request is answered by its client alone, and refused when there is doubt', () => {
@@ -60,9 +101,13 @@ test('a server’s own request is answered by its client alone, and refused when
   expect(multiplexer.answer(answer, one.caller.session)).toBe(true)
   expect(sent.at(-1)).toEqual({ jsonrpc: '2.0', id: 'q', result: { action: 'accept' } })
   expect(multiplexer.answer(answer, one.caller.session)).toBe(false)
-  multiplexer.call(request(1), two.caller)
+  const second = multiplexer.call(request(1), two.caller)
   receive({ id: 'r', method: 'elicitation/create', params: {} })
   expect(sent.at(-1)).toMatchObject({ id: 'r', error: { code: -32601 } })
+  // It may still be what asks.
+  second.cancel(new Error('gone'))
+  receive({ id: 't', method: 'elicitation/create', params: {} })
+  expect(sent.at(-1)).toMatchObject({ id: 't', error: { code: -32601 } })
   receive({ id: 's', method: 'ping' })
   expect(sent.at(-1)).toEqual({ jsonrpc: '2.0', id: 's', result: {} })
 })

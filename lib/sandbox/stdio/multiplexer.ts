@@ -19,6 +19,8 @@ export type Caller = {
 
 type Call = {
   id: number
+  /** Nothing but what its server tells comes back. */
+  isListening: boolean
   originalId: unknown
   progressToken: unknown
   caller: Caller
@@ -36,6 +38,10 @@ type Options = {
   onChange: (message: Message) => void
   /** The line was too long and nobody can say whose it was. */
   onLost: (line: LongLine) => void
+  /** Only one agent calls this process, in whatever sessions. */
+  isOneAgents: boolean
+  /** How long what was given up may still be at work, and speak. */
+  lingerMs: number
   /** Of results that are passed on while they come. */
   streams: {
     bytesMax: number
@@ -49,12 +55,13 @@ type Options = {
 
 /** Calls that were given up and are remembered. A large answer to an older one goes to nobody, too, but counts as said to nobody: of that a process may say so much. */
 const abandonedMax = 4096
+const listen = 'subscriptions/listen'
 const subscriptionKey = 'io.modelcontextprotocol/subscriptionId'
 const changes = /^notifications\/(?:(?:tools|prompts|resources)\/list_changed|resources\/updated)$/
 
 /**
  * Many callers on one pair of pipes. Each request gets a number of its own, and whatever the server says is given to the one it belongs
- * to: by that number, by the progress token, by the subscription; else to a caller who is alone; else to nobody.
+ * to: by that number, by the progress token, by the subscription; else to a caller where no other can be meant; else to nobody.
  */
 export class Multiplexer {
   readonly #options: Options
@@ -62,6 +69,8 @@ export class Multiplexer {
   readonly #asked = new Map<string, Asked>()
   /** Given up, and maybe answered all the same: the newest of them. */
   readonly #abandoned = new Set<number>()
+  /** Of whom there were requests that were given up, and until when they may be at work; the oldest first. */
+  #lingering: { session: object; until: number }[] = []
   /** There are older ones, so that an answer may be late for as long as the process runs. */
   #hasForgotten = false
   #large: LargeResult | null = null
@@ -86,7 +95,8 @@ export class Multiplexer {
     }
     const id = ++this.#lastId
     const { progressToken } = metaOf(message)
-    const call: Call = { id, originalId: message['id'], progressToken, caller, resolve, reject }
+    const isListening = message['method'] === listen
+    const call: Call = { id, isListening, originalId: message['id'], progressToken, caller, resolve, reject }
     this.#calls.set(id, call)
     const sent = progressToken === undefined ? message : withMeta(message, { progressToken: id })
     this.#send({ ...sent, id })
@@ -94,7 +104,7 @@ export class Multiplexer {
       reply: promise,
       cancel: (failure) => {
         if (!this.#end(call)) return
-        if (caller.stream) this.#abandon(id)
+        if (caller.stream) this.#abandon(call)
         const params = { requestId: id, reason: 'The caller has ended the request.' }
         this.#send({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
         reject(failure)
@@ -187,7 +197,9 @@ export class Multiplexer {
     return this.#large
   }
 
-  #abandon(id: number): void {
+  #abandon({ id, caller: { session } }: Call): void {
+    this.#stillAtWork()
+    this.#lingering.push({ session, until: performance.now() + this.#options.lingerMs })
     this.#abandoned.add(id)
     if (this.#abandoned.size <= abandonedMax) return
     const [oldest] = this.#abandoned
@@ -239,7 +251,7 @@ export class Multiplexer {
     }
     if (method === 'notifications/cancelled') return this.#cancelled(message, params)
     if (changes.test(method)) return this.#options.onChange(message)
-    const call = this.#soleCall()
+    const call = this.#onlyAgentsCall()
     if (call) return call.caller.onMessage(message)
     this.#options.onStray(bytes, `${method} that belongs to no request`)
   }
@@ -251,8 +263,9 @@ export class Multiplexer {
       this.#asked.delete(key)
       return call.caller.onMessage({ ...message, params: { ...params, requestId: key } })
     }
+    // Its numbers of its own requests are not those of its clients'.
     const call = this.#byNumber(params['requestId'])
-    if (!call || !this.#end(call)) return
+    if (!call?.isListening || !this.#end(call)) return
     call.caller.onMessage({ ...message, params: { ...params, requestId: call.originalId } })
     call.resolve({ jsonrpc: '2.0', id: call.originalId, result: {} })
   }
@@ -277,11 +290,28 @@ export class Multiplexer {
     call.caller.onMessage({ ...message, id: key })
   }
 
-  /** The newest request, if all that are under way are of one caller. */
+  /** The newest request, if all that may be at work are of one session. */
   #soleCall(): Call | undefined {
     const calls = [...this.#calls.values()]
     const last = calls.at(-1)
-    return last && calls.every(({ caller }) => caller.session === last.caller.session) ? last : undefined
+    if (!last) return undefined
+    const { session } = last.caller
+    const isSole = calls.every(({ caller }) => caller.session === session)
+    return isSole && this.#stillAtWork().every((each) => each.session === session) ? last : undefined
+  }
+
+  /** Whose agent may hear what names no request. Agents share sessions, so of several requests none can be told to be meant, unless all are of one agent. */
+  #onlyAgentsCall(): Call | undefined {
+    const calls = [...this.#calls.values()].filter(({ isListening }) => !isListening)
+    if (this.#options.isOneAgents) return calls.at(-1)
+    return calls.length === 1 && this.#stillAtWork().length === 0 ? calls[0] : undefined
+  }
+
+  #stillAtWork(): readonly { session: object }[] {
+    const now = performance.now()
+    const first = this.#lingering.findIndex(({ until }) => until > now)
+    if (first !== 0) this.#lingering = first < 0 ? [] : this.#lingering.slice(first)
+    return this.#lingering
   }
 
   #byNumber(value: unknown): Call | undefined {

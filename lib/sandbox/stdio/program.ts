@@ -28,6 +28,7 @@ type Options = {
   spec: ProgramSpec
   limits: StdioLimits
   spools: SpoolSpace
+  isOneAgents: boolean
   onChange: (message: Message) => void
 }
 
@@ -66,6 +67,8 @@ export class Program {
       send: (line) => this.#write(line),
       onStray: (bytes, what) => this.#stray(bytes, what),
       onChange: options.onChange,
+      isOneAgents: options.isOneAgents,
+      lingerMs: options.limits.requestMs,
       onLost: ({ bytes }) => void this.kill(`it wrote a line of ${bytes} bytes that belongs to no request`),
       streams: {
         bytesMax: options.limits.streamBytesMax,

@@ -3,6 +3,8 @@ import { type Caller, Multiplexer } from '../stdio/multiplexer.ts'
 import { StreamRedactor } from '../stdio/redaction.ts'
 import type { SpoolSpace } from '../stdio/spool.ts'
 
+/** How long what was given up may be at work. */
+export const lingerMs = 60_000
 const secret = 'canary-of-the-process'
 
 export const large = (text: string) => Buffer.from(text)
@@ -11,7 +13,10 @@ export const large = (text: string) => Buffer.from(text)
  * A multiplexer without a process: what it sends, and what it is to receive.
  * @param spools room for answers of which nobody knows yet whose they are
  */
-export function multiplexerWorld({ spools }: { spools?: SpoolSpace } = {}) {
+export function multiplexerWorld({
+  spools,
+  isOneAgents = false,
+}: { spools?: SpoolSpace; isOneAgents?: boolean } = {}) {
   const sent: Message[] = []
   const strays: string[] = []
   const changes: Message[] = []
@@ -20,6 +25,8 @@ export function multiplexerWorld({ spools }: { spools?: SpoolSpace } = {}) {
     send: (line) => sent.push(JSON.parse(line) as Message),
     onStray: (_, what) => strays.push(what),
     onChange: (message) => changes.push(message),
+    isOneAgents,
+    lingerMs,
     onLost: ({ bytes }) => lost.push(bytes),
     streams: {
       bytesMax: 10_000,
