@@ -154,6 +154,7 @@ test('of a stream whose client has left nothing is kept for as long as the proce
   expect([streams.map(({ status }) => status), sessions.streams]).toEqual([[200, 200], 2])
   leaving.abort()
   await vi.waitFor(() => expect(sessions.streams).toBe(1), { timeout: 10_000 })
+  await process.end({ graceful: false, why: 'tested' })
+  expect([await streams[1]!.text(), sessions.streams]).toEqual(['', 0])
   await stop()
-  expect(await streams[1]!.text()).toBe('')
 })

@@ -13,10 +13,7 @@ export const large = (text: string) => Buffer.from(text)
  * A multiplexer without a process: what it sends, and what it is to receive.
  * @param spools room for answers of which nobody knows yet whose they are
  */
-export function multiplexerWorld({
-  spools,
-  isOneAgents = false,
-}: { spools?: SpoolSpace; isOneAgents?: boolean } = {}) {
+export function multiplexerWorld({ spools, isOneAgents = false }: { spools?: SpoolSpace; isOneAgents?: boolean } = {}) {
   const sent: Message[] = []
   const strays: string[] = []
   const changes: Message[] = []
