@@ -1,3 +1,4 @@
+import { times } from '#lib/core/count.ts'
 import { burstSeconds } from '#lib/guardrails/rules/call-rates.ts'
 import { limitFacts } from '#lib/guardrails/rules/own-limits.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
@@ -76,7 +77,7 @@ export class RateLimits {
     }
     const retryAfterMs = Math.ceil(((1 - bucket.tokens) / share) * 1000)
     const [atOnce, used] = [Math.floor(burst), Math.floor(burst - bucket.tokens)]
-    const often = `${scope === 'agent' ? 'call' : 'be called'} ${rate} times a second`
+    const often = `${scope === 'agent' ? 'call' : 'be called'} ${times(rate)} a second`
     const here = brokers > 1 ? `; of that each of the ${brokers} brokers takes an equal part` : ''
     return {
       rule: 'rate_limited',

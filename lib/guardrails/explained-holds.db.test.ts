@@ -56,7 +56,7 @@ dbTest('what is held is explained by its rule: who made it, who decides until wh
   expect(explained.next[0]).toEqual({ link: paths.approval(heldCallId), label: 'The held call' })
   const simulated = await simulate(security, { agentId, serverId, tool: 'look' })
   expect(simulated).toMatchObject({ outcome: 'held', rule: `hold:${ruleId}`, title, facts: { holdRule: ruleId } })
-  expect(simulated.remedy).toBe('It is decided by Security, On-call within 600 seconds; if nobody does, it is refused.')
+  expect(simulated.remedy).toBe('It is decided by Security, On-call within 10 minutes; if nobody does, it is refused.')
   expect(await explainStoredRule(security, `hold:${ruleId}`)).toMatchObject({
     title,
     remedy: expect.stringMatching(/\.$/),

@@ -132,7 +132,7 @@ dbTest('one person bypasses a rule for eight hours within a day, and then it tak
   const { id: agentId } = await makeAgent(db)
   expect(await open(at(security, 420), { minutes: 61, agentId })).toMatchObject(used)
   expect(await open(at(security, 420), { minutes: 61 })).toMatchObject({
-    error: { message: expect.stringContaining('so 60 are left') },
+    error: { message: expect.stringContaining('so 60 minutes are left') },
   })
   expect((await auditOf(db, ruleId)).filter(({ event }) => event === 'hold_bypass.refused')).toHaveLength(2)
   const both = await Promise.all([1, 2].map(() => open(at(security, 420), { minutes: 60 })))

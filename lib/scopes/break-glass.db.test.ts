@@ -115,7 +115,9 @@ describe('an emergency is bounded once', () => {
     expect(rule(await breakGlass(at(hours(1)), wide))).toBe('scopes:break_glass_unreviewed')
     expect(rule(await breakGlass(at(hours(1)), { ...wide, minutes: 30 }))).toBeNull()
     const refused = await breakGlass(ctxFor(db, mate, hours(3)), { ...wide, minutes: 11 })
-    expect(refused).toMatchObject({ error: { message: expect.stringContaining('so 10 are left. Have it reviewed') } })
+    expect(refused).toMatchObject({
+      error: { message: expect.stringContaining('so 10 minutes are left. Have it reviewed') },
+    })
     expect(rule(await breakGlass(ctxFor(db, mate, hours(3)), { ...wide, minutes: 10 }))).toBeNull()
     // Another day is another emergency, but not to those who have theirs unreviewed.
     const third = await makePerson(db, { roles: ['on_call'] })

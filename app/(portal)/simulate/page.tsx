@@ -8,6 +8,7 @@ import { PageHeader } from '#components/ui/page-header.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { can, type Ctx } from '#lib/auth/ctx.ts'
 import { roleNames } from '#lib/auth/permissions.ts'
+import { durationWords } from '#lib/core/duration.ts'
 import { limitsOfBrokers } from '#lib/guardrails/rules/request-limits.ts'
 import { listHoldBypasses } from '#lib/guardrails/queries/hold-bypasses.ts'
 import { simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
@@ -96,7 +97,7 @@ function Simulated({ simulated }: { simulated: SimulationView }) {
           <Facts>
             <Fact label="Held by">{hold.title}</Fact>
             <Fact label="Who decides">{roleNames(hold.deciderRoles).join(', ')}</Fact>
-            <Fact label="Within">{hold.decideSeconds.toLocaleString('en')} s</Fact>
+            <Fact label="Within">{durationWords(hold.decideSeconds)}</Fact>
             <Fact label="Otherwise">{hold.onTimeout === 'allow' ? 'it goes' : 'it is refused'}</Fact>
           </Facts>
         </Card>

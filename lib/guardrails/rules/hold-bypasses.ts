@@ -1,5 +1,6 @@
 import type { Actor } from '#lib/auth/ctx.ts'
 import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
+import { plural } from '#lib/core/count.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { type Ownership, ownAs } from '#lib/registry/rules/past-owners.ts'
 import type { Environment, ToolClass } from '#lib/registry/schema.ts'
@@ -94,7 +95,7 @@ export function decideBypass(
   const left = minutesLeft(wanted)
   if (left === wanted.minutes) return ok(null)
   const others = rolesWith('holds:bypass').map(roleLabel).join(', ')
-  const message = `One person bypasses “${rule.title}” for ${bypassMinutesMax} minutes in all within a day, so ${left} are left. Let somebody else decide whether it goes on (${others}), or propose its end.`
+  const message = `One person bypasses “${rule.title}” for ${bypassMinutesMax} minutes in all within a day, so ${plural(left, 'minute')} ${left === 1 ? 'is' : 'are'} left. Let somebody else decide whether it goes on (${others}), or propose its end.`
   return refuse('approvals:bypass_used_up', message)
 }
 

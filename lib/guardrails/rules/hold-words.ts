@@ -1,4 +1,5 @@
 import { roleNames } from '#lib/auth/permissions.ts'
+import { durationWords } from '#lib/core/duration.ts'
 import type { Rule } from '../schema.ts'
 import type { HeldCallState, TimeoutAction } from '../schema/held-calls.ts'
 import { holdKeeper } from '../schema/hold-rules.ts'
@@ -53,7 +54,7 @@ export function holdRuleEntry(id: string, terms: HoldRuleTerms | null): Rule {
   return {
     ...general,
     title: terms.title,
-    explanation: `Such calls wait until a person decides about each of them (${who}), for ${terms.decideSeconds} seconds at most.`,
+    explanation: `Such calls wait until a person decides about each of them (${who}), for ${durationWords(terms.decideSeconds)} at most.`,
     remedy: `Ask somebody who decides (${who}); the call waits meanwhile.`,
   }
 }
@@ -90,7 +91,8 @@ export function holdRemedy(facts: ExplainedFacts, state: HeldCallState | null): 
   if (state !== null && state !== 'waiting') return ended[state]
   const { deciders, decideUntil, decideSeconds, onTimeout } = facts
   if (typeof deciders !== 'string') return null
-  const time = typeof decideUntil === 'string' ? `until ${decideUntil}` : `within ${Number(decideSeconds)} seconds`
+  const time =
+    typeof decideUntil === 'string' ? `until ${decideUntil}` : `within ${durationWords(Number(decideSeconds))}`
   return `It is decided by ${deciders} ${time}; if nobody does, it ${onTimeout === 'allow' ? 'goes' : 'is refused'}.`
 }
 

@@ -1,3 +1,4 @@
+import { plural, times } from '#lib/core/count.ts'
 import type { AgentQuery, QueryNode, QueryValue, Range, Term } from '../query/ast.ts'
 import { isAccessKey } from '../query/keys.ts'
 import { printNode } from '../query/print.ts'
@@ -128,7 +129,7 @@ function explainTerm(about: About, { key, values }: Term): { matches: boolean; b
     case 'runs':
       return {
         matches: any((value) => value.is === 'range' && within(agent.runs, value.range)),
-        because: `it ran ${agent.runs} times in 30 days`,
+        because: `it ran ${times(agent.runs)} in 30 days`,
       }
     case 'cost': {
       const dollars = (bound: number) => Math.round(bound * 1_000_000)
@@ -149,7 +150,7 @@ function explainTerm(about: About, { key, values }: Term): { matches: boolean; b
       const since = agent.lastRunDay === null ? 'was registered' : 'last ran'
       return {
         matches: any((value) => value.is === 'range' && within(days, value.range)),
-        because: `it ${since} ${days} days ago`,
+        because: `it ${since} ${days === 0 ? 'today' : `${plural(days, 'day')} ago`}`,
       }
     }
     default:

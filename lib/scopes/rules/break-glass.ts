@@ -1,5 +1,6 @@
 import { type Actor, can } from '#lib/auth/ctx.ts'
 import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
+import { plural } from '#lib/core/count.ts'
 import { ok, type Result } from '#lib/core/result.ts'
 import { covers } from '#lib/registry/rules.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
@@ -79,6 +80,6 @@ export function decideRenewal(
   const taken = counted.reduce((sum, { openedAt, endsAt }) => sum + endsAt.getTime() - openedAt.getTime(), 0)
   const left = Math.max(0, Math.floor(breakGlassMinutesMax - taken / minuteMs))
   if (wanted.minutes <= left) return ok(null)
-  const message = `Without a review an emergency lasts ${breakGlassMinutesMax} minutes in all, so ${left} are left. ${next}`
+  const message = `Without a review an emergency lasts ${breakGlassMinutesMax} minutes in all, so ${plural(left, 'minute')} ${left === 1 ? 'is' : 'are'} left. ${next}`
   return refuse('scopes:break_glass_unreviewed', message)
 }

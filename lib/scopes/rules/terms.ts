@@ -1,3 +1,4 @@
+import { plural } from '#lib/core/count.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { covers } from '#lib/registry/rules.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
@@ -47,7 +48,7 @@ export function narrowedTerms(
 ): ScopeTerms {
   const days = wanted.days === undefined ? left.days : wanted.days
   if (left.days !== null && (days === null || days > left.days)) {
-    throw new DomainError('invalid', `It may be granted for ${left.days} days; grant at most that.`, {
+    throw new DomainError('invalid', `It may be granted for ${plural(left.days, 'day')}; grant at most that.`, {
       field: 'days',
       rule: 'scopes:longer_than_asked',
     })

@@ -4,6 +4,7 @@ import { Card } from '#components/ui/card.tsx'
 import { formatCount } from '#components/ui/count.ts'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
+import { durationWords } from '#lib/core/duration.ts'
 import { paths } from '#lib/core/paths.ts'
 import { decideSecondsMax } from '#lib/guardrails/schema/held-calls.ts'
 import { type HoldSuggestion, suggestionLimits } from '#lib/guardrails/schema/hold-insight.ts'
@@ -85,7 +86,7 @@ function Ways({ suggestion, whyNot }: { suggestion: HoldSuggestion; whyNot: stri
       const seconds = Math.min(decideSecondsMax, decideSeconds * 2)
       return (
         <Way
-          says={`They have ${Math.round(decideSeconds / 60)} minutes. Give twice the time, or add others who decide.`}
+          says={`They have ${durationWords(decideSeconds)}. Give twice the time, or add others who decide.`}
           href={changeRuleHref({ replace: rule.id, seconds })}
           label="Change the rule"
         />

@@ -5,6 +5,7 @@ import { formatCount, plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { durationWords } from '#lib/core/duration.ts'
 import { paths } from '#lib/core/paths.ts'
 import { roleNames } from '#lib/auth/permissions.ts'
 import { forecastHoldRules } from '#lib/guardrails/queries/hold-forecast.ts'
@@ -146,7 +147,7 @@ const ruleColumns: readonly Column<RuleRow>[] = [
     id: 'time',
     header: 'Time',
     wide: true,
-    cell: (rule) => `${timeText(rule.decideSeconds)}, then ${rule.onTimeout === 'allow' ? 'allowed' : 'refused'}`,
+    cell: (rule) => `${durationWords(rule.decideSeconds)}, then ${rule.onTimeout === 'allow' ? 'allowed' : 'refused'}`,
   },
   {
     id: 'made',
@@ -187,8 +188,4 @@ function actionColumn(problems: {
 
 function rolesText(roles: readonly string[]): string {
   return roleNames(roles).join(', ')
-}
-
-function timeText(seconds: number): string {
-  return seconds % 60 === 0 ? plural(seconds / 60, 'minute') : plural(seconds, 'second')
 }

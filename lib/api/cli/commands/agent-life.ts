@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
+import { times } from '#lib/core/count.ts'
 import { parseDollars } from '#lib/core/money.ts'
 import { catalogColumns } from '#lib/registry/schema/columns.ts'
 import { agentSorts, type AgentListQuery, tiers } from '#lib/registry/schema.ts'
@@ -61,7 +62,7 @@ export function addAgentLifeVerbs(agents: Command, setup: Setup): void {
         callsPerSecond === undefined
           ? await client.call(routes.agents.callRate, { params })
           : await client.call(routes.agents.limitCalls, { params, body: { callsPerSecond, reason: reason! } })
-      const often = now.callsPerSecond === null ? 'as often as any other' : `${now.callsPerSecond} times a second`
+      const often = now.callsPerSecond === null ? 'as often as any other' : `${times(now.callsPerSecond)} a second`
       cli.show(now, () => `${plain(id)} may call ${often}, at all brokers together.`)
     },
   })

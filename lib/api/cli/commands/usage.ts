@@ -14,7 +14,7 @@ import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
 import type { Column } from '../table.ts'
-import { day, minute, plain } from '../text.ts'
+import { count, day, minute, plain } from '../text.ts'
 import { scopeText } from './agent-table.ts'
 import { choice } from './choices.ts'
 
@@ -87,7 +87,7 @@ export function addUsageVerbs(scopes: Command, setup: Setup): void {
       const limits = conditions === undefined ? {} : { conditions: conditionsIn(conditions) }
       const body = { toolNames, reason, ...days, ...limits }
       const done = await (await cli.client()).call(routes.usage.narrow, { params: { id }, body })
-      cli.show(done, () => `Narrowed to ${done.grantIds.length} tools: ${done.grantIds.join(', ')}.`)
+      cli.show(done, () => `Narrowed to ${count(done.grantIds.length, 'tool')}: ${done.grantIds.join(', ')}.`)
     },
   })
 }

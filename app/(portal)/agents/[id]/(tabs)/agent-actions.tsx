@@ -1,5 +1,6 @@
 import { Archive, Pause, Play } from 'lucide-react'
 import { StopButton } from '#components/stops/stop-button.client.tsx'
+import { plural } from '#components/ui/count.ts'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { moveProblem } from '#lib/lifecycle/rules.ts'
 import type { AgentView } from '#lib/registry/schema.ts'
@@ -48,7 +49,7 @@ export function AgentActions({ ctx, agent }: { ctx: PageCtx; agent: AgentView })
         label="Retire"
         icon={<Archive aria-hidden />}
         title={`Retire ${agent.name}`}
-        description={`For good: its credentials are refused, its ${agent.access.length} grants are revoked and its schedule is switched off. Its history stays.`}
+        description={`For good: its credentials are refused, ${grantsRevoked(agent.access.length)} and its schedule is switched off. Its history stays.`}
         confirm="Retire"
         action={retire}
         input={input}
@@ -61,4 +62,8 @@ export function AgentActions({ ctx, agent }: { ctx: PageCtx; agent: AgentView })
       />
     </>
   )
+}
+
+function grantsRevoked(grants: number): string {
+  return `its ${plural(grants, 'grant')} ${grants === 1 ? 'is' : 'are'} revoked`
 }
