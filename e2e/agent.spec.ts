@@ -163,8 +163,8 @@ test('a server over stdio says whose its processes are, and lets who manages ser
   // What more may share waits for a second person.
   await boundary.selectOption('All agents share one process')
   const main = page.getByRole('main')
-  await expect(main).toContainText('A process for each server instead of each team')
-  await expect(main).toContainText('Meanwhile each team has a process of its own')
+  await expect(main).toContainText('All agents share one process instead of one process for each team')
+  await expect(main).toContainText('Meanwhile there is one process for each team')
   await page.reload()
   await expect(boundary).toHaveValue('team')
   await expect(main.getByRole('button', { name: /^Confirm/ })).toBeDisabled()

@@ -107,7 +107,7 @@ export type AuditEvents = {
   'server.credential_issuer_kept': { issuer: string }
   'server.authorization_begun': { issuer: string; scope: string | null }
   'server.authorization_failed': { message: string }
-  'server.credential_expiring': { kind: string; expiresAt: string }
+  'server.credential_expiring': { kind: string; expiresAt: string; teamName?: string }
   'package.requested': { name: string; version: string }
   'package.fetched': { name: string; version: string; found: object }
   'server.probed': { url: string; command?: object; withCredential: boolean }

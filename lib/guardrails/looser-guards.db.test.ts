@@ -128,7 +128,7 @@ dbTest('a process that more may share takes two people, one that fewer share one
   expect(await boundary()).toBe('agent')
   const open = await waiting()
   // Another wish took the place of the first.
-  expect(open.map(looseningText)).toEqual(['a process for each team instead of each agent'])
+  expect(open.map(looseningText)).toEqual(['one process for each team instead of one process for each agent'])
   await expect(confirmLoosening(one, { looseningId: open[0]!.id })).rejects.toMatchObject({ code: 'forbidden' })
   await confirmLoosening(other, { looseningId: open[0]!.id })
   expect(await boundary()).toBe('team')

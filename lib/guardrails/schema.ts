@@ -1,4 +1,4 @@
-import type { Role } from '#lib/auth/permissions.ts'
+import { type Role, rolesWith } from '#lib/auth/permissions.ts'
 import { callRules } from './schema/call-rules.ts'
 import { credentialRules } from './schema/credential-rules.ts'
 import { holdRules } from './schema/hold-rules.ts'
@@ -170,9 +170,12 @@ export const rules = {
   upstream_deadline: {
     title: 'Every call has a deadline',
     explanation: 'The MCP server did not answer in time and the call was cancelled.',
-    remedy: 'Ask for less at once, or ask the platform team to raise the deadline.',
+    remedy: 'Ask for less at once, or have the server given longer to answer.',
     setBy: 'Platform',
-    changedBy: platform,
+    changedBy: {
+      roles: rolesWith('servers:manage'),
+      how: 'Give the server longer to answer on its page (Change limits); a second person confirms it.',
+    },
   },
   draining: {
     title: 'The broker is restarting',

@@ -172,6 +172,11 @@ dbTest('a credential that ends within two weeks is told of once', async ({ db })
     event: 'server.credential_expiring',
     detail: { kind: 'bearer', expiresAt: '2026-06-01T00:00:00.000Z' },
   })
+  const teamId = await makeTeam(db)
+  const { name: teamName } = await db.team.findUniqueOrThrow({ where: { id: teamId } })
+  await setServerCredential(ctx, { input: { ...input, teamId }, secretBox })
+  expect(await warnOfExpiry(on('2026-05-21'))).toBe(1)
+  expect((await auditOf(db, serverId)).at(-1)).toMatchObject({ detail: { teamName } })
   await expect(warnOfExpiry(ctx)).rejects.toMatchObject({ code: 'forbidden' })
 })
 

@@ -1,32 +1,11 @@
-import { tmpdir } from 'node:os'
-import { expect, onTestFinished } from 'vitest'
-import { permissions as allPermissions, roles } from '#lib/auth/permissions.ts'
-import { parseCliConfig } from '#lib/config/cli.ts'
-import { makeToken, openApiPortal } from '#lib/dev/test/api-portal.ts'
+import { expect } from 'vitest'
+import { commandLine } from '#lib/dev/test/command-line.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
-import { makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
+import { makeAgent, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
-import { runProgram } from './program.ts'
-import { recordedTerminal } from './testing/recorded-terminal.ts'
 
 const why = ['--reason', 'to be tested']
 const done = (out: string) => ({ code: 0, err: '', out: expect.stringContaining(out) })
-
-/** The command line in this process, as somebody of this team who may do everything. */
-async function commandLine(database: Parameters<typeof openApiPortal>[0], team: string) {
-  const portal = await (await openApiPortal(database)).listen()
-  onTestFinished(() => portal.close())
-  const person = await makePerson(database.db, { roles, teamIds: [team] })
-  const token = await makeToken(database.db, { personId: person.id, permissions: allPermissions })
-  const config = parseCliConfig({ WHEELHOUSE_URL: portal.url, WHEELHOUSE_TOKEN: token, HOME: tmpdir() })
-  return async (args: string[]) => {
-    const { terminal, said } = recordedTerminal({ input: '' })
-    process.exitCode = undefined
-    const code = await runProgram({ config, terminal }, args)
-    process.exitCode = undefined
-    return { code, ...said }
-  }
-}
 
 dbTest(
   'a request of several tools is made, changed, and everything that was typed is taken off again',

@@ -153,7 +153,7 @@ test('servers are guarded, divided and given credentials', async ({ wheelhouse, 
   expect(await wheelhouse(['servers', 'set-price', 'erp'])).toMatchObject({ code: 2 })
   expect(await wheelhouse(['servers', 'set-price', 'erp', '--none'])).toMatchObject(done('nothing a call'))
   expect(await wheelhouse(['servers', 'prices', 'erp'])).toMatchObject(done('nothing a call'))
-  expect(await wheelhouse(['servers', 'health', 'erp'])).toMatchObject(done('No broker has trouble'))
+  expect(await wheelhouse(['servers', 'health', 'erp'])).toMatchObject(done('No broker leaves it alone'))
   const set = await wheelhouse(['servers', 'set-credential', 'erp', '--kind', 'bearer', ...why], 'a secret token\n')
   expect(set).toMatchObject(done('is set'))
   expect(`${set.out}${JSON.stringify(await auditOf(db, 'erp'))}`).not.toContain('a secret token')

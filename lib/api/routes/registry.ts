@@ -14,7 +14,7 @@ import { namedId } from './params.ts'
 export const listServers = endpoint({
   method: 'GET',
   path: '/api/v1/servers',
-  summary: 'Every MCP server, with its tools by class and how many agents reach it.',
+  summary: 'Every MCP server, with its tools by class and how many agents hold a grant on it.',
   permission: 'servers:read',
   query: pageQuery,
   answer: json(pagedOf(serverRow)),

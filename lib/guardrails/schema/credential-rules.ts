@@ -14,7 +14,7 @@ export const credentialRules = {
   credential_missing: {
     title: 'A server that asks for a credential needs one',
     explanation:
-      'The MCP server asks for a credential, and neither it nor the team of the agent has one in the registry.',
+      'No credential in the registry is for the team of this agent: either there are only those of other teams, or the server has none and asks for one.',
     remedy: 'Ask security to set one for the server or for the team.',
     setBy: 'The MCP server',
     changedBy: servers,
@@ -36,7 +36,8 @@ export const credentialRules = {
   credential_unavailable: {
     title: 'A credential has to be opened',
     explanation: 'The credential is sealed, and the key that opens it cannot be used now.',
-    remedy: 'Try again later. Credentials that were opened before go on for a bounded time.',
+    remedy:
+      'Try again in a minute. If it stays so, tell the platform team: the service that keeps the keys does not answer, or a process lacks a key (WHEELHOUSE_KEYS).',
     setBy: 'Platform',
     changedBy: platform,
   },

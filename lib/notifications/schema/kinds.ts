@@ -99,7 +99,7 @@ export const kindFacts = {
   },
   budget: {
     label: 'Budgets that are reached',
-    says: 'An agent of mine has spent its budget of the month and starts no more runs.',
+    says: 'An agent of mine has spent its budget of the month: it starts no more runs, and its calls are refused.',
     needs: 'agents:read',
     always: false,
     mail: 'at_once',

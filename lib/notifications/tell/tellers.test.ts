@@ -166,3 +166,19 @@ test('the owners of an agent are told which of its limits changed, and why', () 
     audiences: [{ to: 'owners', agentId: 'poster' }],
   })
 })
+
+test('a credential that ends is told of with whose it is, and what to do', () => {
+  const body = (detail: { teamName?: string }) => {
+    const subject = { kind: 'server', id: 'erp', name: 'ERP' }
+    const ends = { kind: 'bearer', expiresAt: '2026-12-01T08:00:00.000Z', ...detail }
+    return tellingOf({ ...event, subject, event: 'server.credential_expiring', detail: ends })?.body
+  }
+  const then = 'ends on 2026-12-01 08:00 UTC. Set another one before: from then on the server will refuse it.'
+  expect(body({ teamName: 'Finance' })).toBe(`That of the team Finance ${then}`)
+  expect(body({})).toBe(`That of every team without its own ${then}`)
+})
+
+test('of a budget that is reached it is told that calls are refused, too', () => {
+  const detail = { month: '2026-11', spentMicros: '2000000', budgetMicros: '1000000' }
+  expect(tellingOf({ ...event, event: 'agent.over_budget', detail })?.body).toContain('brokers refuse its calls')
+})

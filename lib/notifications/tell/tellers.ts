@@ -214,7 +214,7 @@ const tellers: Tellers = {
   }),
   'agent.over_budget': (event) => ({
     ...ofAgent(event, 'budget', `${agentOf(event)} has reached its budget of ${event.detail.month}`),
-    body: `Spent ${formatMicros(BigInt(event.detail.spentMicros))} of ${formatMicros(BigInt(event.detail.budgetMicros))}. It starts no more runs this month.`,
+    body: `Spent ${formatMicros(BigInt(event.detail.spentMicros))} of ${formatMicros(BigInt(event.detail.budgetMicros))}. It starts no more runs, and brokers refuse its calls (budget_exceeded), until the month (UTC) is over or the budget is raised.`,
     path: paths.agent(event.agentId ?? '', 'cost'),
     audiences: [...owners(event), { to: 'holders', of: 'costs:manage' }],
   }),
@@ -264,7 +264,7 @@ const tellers: Tellers = {
   'server.credential_expiring': (event) => ({
     kind: 'credential',
     title: `A credential of ${event.subject.name} ends soon`,
-    body: `It ends on ${minuteOf(event.detail.expiresAt)}; then its agents reach the server no more.`,
+    body: `${event.detail.teamName ? `That of the team ${event.detail.teamName}` : 'That of every team without its own'} ends on ${minuteOf(event.detail.expiresAt)}. Set another one before: from then on the server will refuse it.`,
     path: paths.server(event.subject.id),
     thread: `server:${event.subject.id}`,
     audiences: [{ to: 'holders', of: 'servers:manage' }],

@@ -84,7 +84,7 @@ export async function warnOfExpiry(ctx: Ctx): Promise<number> {
       select: {
         id: true,
         kind: true,
-        teamId: true,
+        team: { select: { id: true, name: true } },
         expiresAt: true,
         updatedAt: true,
         server: { select: { id: true, name: true } },
@@ -92,7 +92,7 @@ export async function warnOfExpiry(ctx: Ctx): Promise<number> {
       take: 1000,
     })
     let told = 0
-    for (const { id, kind, teamId, expiresAt, updatedAt, server } of ending) {
+    for (const { id, kind, team, expiresAt, updatedAt, server } of ending) {
       // One that was set anew since, or that somebody else tells of at the same time, is not told of here.
       const { count } = await tx.upstreamCredential.updateMany({
         where: { id, updatedAt, expiryWarnedAt: null },
@@ -103,8 +103,8 @@ export async function warnOfExpiry(ctx: Ctx): Promise<number> {
       recordAudit(tx, ctx, {
         event: 'server.credential_expiring',
         ...subjectOf(server),
-        ...(teamId === null ? {} : { teamId }),
-        detail: { kind, expiresAt: expiresAt!.toISOString() },
+        ...(team ? { teamId: team.id } : {}),
+        detail: { kind, expiresAt: expiresAt!.toISOString(), ...(team ? { teamName: team.name } : {}) },
       })
     }
     return told

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { assertNever } from '#lib/core/errors.ts'
+import { boundaryWords, type ProcessBoundary } from '#lib/core/process-boundary.ts'
 import type { PersonRef } from '../schema.ts'
 
 /** The settings of a server that guard what it answers, how much is asked of it, or keep its processes apart, and of which a looser one waits for a second person. */
@@ -64,7 +65,7 @@ export function looseningText({ tool, what, before, after }: Change): string {
     case 'call_deadline':
       return `${paceText(after, 'seconds to answer a call')} instead of ${paceText(before, 'seconds to answer a call')}`
     case 'boundary':
-      return `a process for each ${after} instead of each ${before}`
+      return `${boundaryOf(after)} instead of ${boundaryOf(before)}`
     case 'environment':
     case 'sensitivity':
       return `${what} ${after} instead of ${before}`
@@ -81,8 +82,12 @@ export function countingText({ what, before }: Pick<Change, 'what' | 'before'>):
   if (what === 'result_depth') return `${sizeText(before, 'levels')} count`
   if (what === 'calls_per_second') return `${paceText(before, 'calls a second')} count`
   if (what === 'call_deadline') return `${paceText(before, 'seconds to answer a call')} count`
-  if (what === 'boundary') return `each ${before} has a process of its own`
+  if (what === 'boundary') return `there is ${boundaryOf(before)}`
   return `${before.replaceAll('_', ' ')} counts`
+}
+
+function boundaryOf(name: string | null): string {
+  return boundaryWords[name as ProcessBoundary]
 }
 
 function sizeText(text: string | null, unit: 'bytes' | 'levels'): string {

@@ -100,7 +100,7 @@ export const probeFindingNames = Object.keys(probeFindingKinds) as [ProbeFinding
 export type ProbedTool = {
   name: string
   description: string
-  /** From its annotations; without any: write. */
+  /** From its annotations; without any: destructive. */
   class: ToolClass
   annotated: boolean
   findings: ToolFinding[]

@@ -4,14 +4,8 @@ import { useId } from 'react'
 import { Select } from '#components/ui/input.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
-import { type ProcessBoundary, processBoundaries } from '#lib/core/process-boundary.ts'
+import { boundaryWords, type ProcessBoundary, processBoundaries } from '#lib/core/process-boundary.ts'
 import { setBoundary } from './process-actions.ts'
-
-const words: Record<ProcessBoundary, string> = {
-  server: 'All agents share one process',
-  team: 'One process for each team',
-  agent: 'One process for each agent',
-}
 
 /** Who may share a process, and with it its memory and files. */
 export function BoundarySelect({
@@ -46,7 +40,7 @@ export function BoundarySelect({
       >
         {processBoundaries.map((each) => (
           <option key={each} value={each}>
-            {words[each]}
+            {boundaryWords[each].replace(/^./, (letter) => letter.toUpperCase())}
           </option>
         ))}
       </Select>

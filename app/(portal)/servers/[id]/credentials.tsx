@@ -27,8 +27,11 @@ export function Credentials({ server, teams, whyNot, now }: Props) {
         <Notice kind="warn" className="mb-3" title={`${plural(ending.length, 'credential')} to replace`}>
           {ending.map((credential) => (
             <p key={credential.team?.id ?? ''}>
-              The credential of {whose(credential)} ends <Time value={credential.expiresAt} />. Calls over it are
-              refused from then on.
+              The credential of {whose(credential)} {hasEnded(credential, now) ? 'ended' : 'ends'}{' '}
+              <Time value={credential.expiresAt} />.{' '}
+              {hasEnded(credential, now)
+                ? 'Set another one: calls over it fail as soon as the server refuses it.'
+                : 'Set another one before: from then on the server will refuse it.'}
             </p>
           ))}
         </Notice>
@@ -189,4 +192,8 @@ function isUnconfirmed({ kind, settings }: CredentialView): boolean {
 
 function endsSoon({ expiresAt }: CredentialView, now: Date): boolean {
   return expiresAt !== null && new Date(expiresAt).getTime() - now.getTime() < expiryWarningMs
+}
+
+function hasEnded({ expiresAt }: CredentialView, now: Date): boolean {
+  return expiresAt !== null && new Date(expiresAt) <= now
 }

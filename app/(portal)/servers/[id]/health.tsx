@@ -73,7 +73,7 @@ function Reached({ listing, now }: { listing: ToolListingView | null; now: Date 
           since <Time value={listedAt} />
         </>
       )}
-      : see whether one runs.
+      . Each asks it every minute: see whether one runs.
     </>
   )
 }

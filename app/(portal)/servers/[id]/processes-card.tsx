@@ -20,7 +20,7 @@ export async function ProcessesCard({ ctx, serverId }: { ctx: Ctx; serverId: str
   return (
     <Card
       title="Processes"
-      description="Each runs in a sandbox of its own, without network, from its first request until it is idle."
+      description="Each runs in a sandbox of its own, without network, from its first request until ten minutes without one. Brokers list the tools every minute, so the process that lists them stays."
     >
       <RefreshWhile active={isMoving} everyMs={3000} />
       <div className="grid gap-4">

@@ -16,7 +16,7 @@ export function addRegistryCommands(program: Command, setup: Setup): void {
   const servers = program.command('servers').alias('server').description('MCP servers and their tools.')
   addVerb(servers, setup, {
     name: 'list',
-    says: 'List the MCP servers, with their tools by class and how many agents reach them.',
+    says: 'List the MCP servers, with their tools by class and how many agents hold a grant on them.',
     run: async (cli) => {
       const list = await (await cli.client()).all(routes.registry.listServers, {})
       cli.show(list, () =>
@@ -37,7 +37,9 @@ export function addRegistryCommands(program: Command, setup: Setup): void {
     says: 'List all who hold something on an MCP server: grants in force, the widest class first.',
     run: async (cli, { args: [id = ''] }) => {
       const list = await (await cli.client()).all(routes.registry.listServerHolders, { params: { id } })
-      cli.show(list, () => (list.items.length === 0 ? 'No agent reaches it.' : cli.table(holderColumns, list.items)))
+      cli.show(list, () =>
+        list.items.length === 0 ? 'No agent holds a grant on it.' : cli.table(holderColumns, list.items),
+      )
     },
   })
   addVerb(servers, setup, {
@@ -156,7 +158,7 @@ const holderColumns: Column<ServerHolder>[] = [
 const processColumns: Column<StdioProcessView>[] = [
   { title: 'FOR', value: (process) => process.owner },
   { title: 'STATE', value: (process) => process.state.replaceAll('_', ' ') },
-  { title: 'RESTARTS', value: (process) => String(process.restarts), align: 'right' },
+  { title: 'FAILURES', value: (process) => String(process.restarts), align: 'right' },
   {
     title: 'MB',
     value: ({ memoryBytes }) => (memoryBytes === null ? '' : String(Math.round(memoryBytes / (1 << 20)))),
@@ -205,7 +207,8 @@ function describe(server: ServerView, cli: Cli): string {
     gone > 0
       ? [cli.terminal.style('dim', `${gone} more that it no longer lists: wheelhouse servers removed ${server.id}`)]
       : []
-  const holders = server.holders.length === 0 ? 'No agent reaches it.' : cli.table(holderColumns, server.holders)
+  const holders =
+    server.holders.length === 0 ? 'No agent holds a grant on it.' : cli.table(holderColumns, server.holders)
   const title = `${cli.terminal.style('bold', plain(server.name))} ${cli.terminal.style('dim', server.id)}`
   const besides = cli.table(besidesColumns, server.besidesTools)
   const rest = server.holdersTotal - server.holders.length

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import type { ServerLimits } from '#lib/guardrails/schema/server-guards.ts'
-import { processBoundaries } from '#lib/core/process-boundary.ts'
+import { boundaryWords, processBoundaries } from '#lib/core/process-boundary.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
-import { minute, oneLine, plain } from '../text.ts'
+import { minute, oneLine, plain, second } from '../text.ts'
 import { addCallPriceVerbs } from './call-prices.ts'
 import { choice } from './choices.ts'
 import { ownLimits } from './numbers.ts'
@@ -12,6 +12,8 @@ import { ownLimits } from './numbers.ts'
 const limitNames = ['callsPerSecond', 'callDeadlineSeconds', 'resultBytesMax', 'resultDepthMax'] as const
 
 const lessWaits = ' What guards less is proposed: it counts when somebody else confirms it (servers loosenings).'
+
+const boundaryChoices = processBoundaries.map((each) => `${each} (${boundaryWords[each]})`).join(', ')
 
 type Guards = { maskSecrets?: string; blockMarked?: string }
 type Credential = { kind: string; headerName?: string; team?: string; reason?: string; expires?: string }
@@ -51,11 +53,11 @@ export function addServerSettingVerbs(servers: Command, setup: Setup): void {
       command
         .option(
           '--calls-per-second <n>',
-          'calls that all brokers together send it, each an equal part; four seconds at once',
+          'calls that all brokers together send it, each an equal part; four seconds’ worth at once',
         )
-        .option('--call-deadline-seconds <n>', 'until it has answered a call')
-        .option('--result-bytes-max <n>', 'of a result; never more than of any other')
-        .option('--result-depth-max <n>', 'levels in a result; never more than of any other'),
+        .option('--call-deadline-seconds <n>', 'seconds until it has answered a call, 600 at most; others have 60')
+        .option('--result-bytes-max <n>', 'bytes of a result, at most 268435456; never more than of any other')
+        .option('--result-depth-max <n>', 'levels in a result, at most 64; never more than of any other'),
     run: async (cli, { args: [id = ''], options }) => {
       const body = ownLimits(limitNames, options)
       const client = await cli.client()
@@ -72,7 +74,7 @@ export function addServerSettingVerbs(servers: Command, setup: Setup): void {
   addCallPriceVerbs(servers, setup)
   addVerb(servers, setup, {
     name: 'boundary <id> <boundary>',
-    says: `Say how the processes of a server over stdio are divided: ${processBoundaries.join(', ')}.${lessWaits}`,
+    says: `Say how the processes of a server over stdio are divided: ${boundaryChoices}.${lessWaits}`,
     run: async (cli, { args: [id = '', wanted = ''] }) => {
       const boundary = processBoundaries.find((candidate) => candidate === wanted)
       if (!boundary) throw new UsageError(`Use one of: ${processBoundaries.join(', ')}.`)
@@ -80,25 +82,26 @@ export function addServerSettingVerbs(servers: Command, setup: Setup): void {
       const { waits } = await client.call(routes.servers.setBoundary, { params: { id }, body: { boundary } })
       cli.show({ id, boundary, waits }, () =>
         waits
-          ? `It is proposed that ${plain(id)} has a process of its own for each ${boundary}: it counts when somebody else confirms it.`
-          : `${plain(id)} has a process of its own for each ${boundary}.`,
+          ? `Proposed for ${plain(id)}: ${boundaryWords[boundary]}. It counts when somebody else confirms it.`
+          : `${plain(id)}: ${boundaryWords[boundary]}.`,
       )
     },
   })
   addVerb(servers, setup, {
     name: 'health <id>',
-    says: 'Show how the brokers find a server.',
+    says: 'Show which brokers leave a server alone since it failed, and until when.',
     run: async (cli, { args: [id = ''] }) => {
       const list = await (await cli.client()).all(routes.servers.listHealth, { params: { id } })
       cli.show(list, () =>
         list.items.length === 0
-          ? 'No broker has trouble with it.'
+          ? `No broker leaves it alone. When one reached it last: wheelhouse servers show ${plain(id)}`
           : cli.table(
               [
                 { title: 'BROKER', value: (row) => row.broker },
-                { title: 'STATE', value: (row) => row.state },
+                { title: 'STATE', value: (row) => (row.state === 'open' ? 'left alone' : 'answers again') },
                 { title: 'FAILURES', value: (row) => String(row.failures), align: 'right' },
-                { title: 'SINCE', value: (row) => minute(row.changedAt) },
+                { title: 'SINCE (UTC)', value: (row) => minute(row.changedAt) },
+                { title: 'NEXT TRY (UTC)', value: (row) => (row.retryAt === null ? '' : second(row.retryAt)) },
                 { title: 'ERROR', value: (row) => oneLine(row.lastError ?? ''), widthMin: 10 },
               ],
               list.items,
@@ -115,11 +118,14 @@ names its authorization server ("servers probe" says which one the server names,
     options: (command) =>
       command
         .addOption(choice('--kind <kind>', 'what it is', ['bearer', 'basic', 'header']).default('bearer'))
-        .option('--header-name <name>', 'for header: its name')
+        .option('--header-name <name>', 'with --kind header, which needs it: the name of the header')
         .option('--team <id>', 'for this team alone')
         .option('--expires <time>', 'when it ends, in ISO 8601')
         .option('--reason <text>', 'why; the audit log keeps it'),
     run: async (cli, { args: [id = ''], options }) => {
+      if (options.kind === 'header' && options.headerName === undefined) {
+        throw new UsageError('Name the header, with --header-name.')
+      }
       const secret = (await cli.terminal.readInput()).trim()
       const common = {
         secret,

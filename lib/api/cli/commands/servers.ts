@@ -126,7 +126,7 @@ function addToolVerbs(servers: Command, setup: Setup): void {
       command
         .requiredOption('--hash <hash>', 'of the definition, as "servers tool" shows it')
         .addOption(choice('--class <class>', 'what the tool is, whatever its server says', toolClasses))
-        .option('--reason <text>', 'why; needed when it was suspended'),
+        .option('--reason <text>', 'why; needed when it was suspended, or with a class below what its server declares'),
     run: async (cli, { args: [id = '', name = ''], options }) => {
       const tool = {
         name,

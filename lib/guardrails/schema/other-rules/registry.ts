@@ -49,7 +49,7 @@ export const registryRuleWords = {
     'registry:tool_removed': [
       'Only about tools that the server has',
       'The server does not list the tool any more.',
-      'Have its tools read again, if it is back.',
+      'If it is back, wait a minute: brokers list the tools of the server again by themselves.',
     ],
     'registry:view_saved_since': [
       'Nobody saves over what somebody else has saved',
@@ -102,14 +102,14 @@ export const registryRuleWords = {
   }),
   ...keptBy(serverManagers, {
     'registry:approver_may_not': [
-      'A server is approved by somebody who may',
-      'The person who was named cannot sign in, or has no role that approves servers.',
+      'Who is asked about tools may decide about them',
+      'The person who was named cannot sign in, or has no role that manages servers.',
       'Name an active person with such a role.',
     ],
     'registry:finding_open': [
       'What guards a server less is accepted by name',
       'Something was found when the server was looked at, and nobody has accepted it.',
-      'Mend it, or accept it by its name with a reason.',
+      'Mend it, or accept it by its name.',
     ],
     'registry:reason_needed': [
       'What loosens a control has a reason',
