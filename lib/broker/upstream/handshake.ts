@@ -23,10 +23,16 @@ export async function shakeHands(options: {
   url: string
   /** Shows the broker's credential. */
   fetch: FetchLike
+  /** How long the server has for each step. */
   timeoutMs: number
 }): Promise<Handshake> {
   const client = new Client(brokerInfo, { versionNegotiation: { mode: 'auto' } })
-  const transport = new StreamableHTTPClientTransport(new URL(options.url), { fetch: options.fetch })
+  // The client waits only so long for what it asked, and without end until the server has taken that it has begun.
+  const fetch: FetchLike = (url, init) => {
+    const late = AbortSignal.timeout(options.timeoutMs)
+    return options.fetch(url, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, late]) : late })
+  }
+  const transport = new StreamableHTTPClientTransport(new URL(options.url), { fetch })
   try {
     await client.connect(transport, { timeout: options.timeoutMs })
     return {
