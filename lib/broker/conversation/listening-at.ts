@@ -84,11 +84,11 @@ export async function listenAt(
     const guarded = await guardedAt(parts, listener, { server, guards, message })
     if (guarded) await options.told(guarded)
   }
-  const over = (): void => {
+  const over = (tells: boolean): void => {
     release()
     resolve(own)
-    // Of several servers one that tells nothing is left out.
-    if (!isBegun && isMerged) return
+    // What tells nothing of it, now or later, is left out of what is acknowledged; of several servers what does not now is, too.
+    if (!tells || (!isBegun && isMerged)) return
     // The server tells nothing any more: the agent listens again, when that is not all there was to tell.
     if (Object.keys(wanted).length > Object.keys(own).length) end(null)
   }
@@ -101,7 +101,7 @@ export async function listenAt(
       begun,
       told,
     })
-  listen().then(over, over)
+  listen().then(over, () => over(true))
   const honored = await promise
   clearTimeout(late)
   return honored

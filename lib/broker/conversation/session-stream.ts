@@ -137,6 +137,10 @@ function listenForSession(
       telling = current
       next = null
     }
+    const over = (): void => {
+      if (!signal.aborted) lasting.end(null)
+    }
+    // Where the server tells nothing of it, the broker has still its own to tell.
     listenModern(connection, {
       filter: mayHear(parts, { caller: listener.caller, serverId: server.id }, everything(session.watched)).filter,
       signal,
@@ -144,11 +148,7 @@ function listenForSession(
       room: parts.inFlight.atOnce.room(parts.limits.heldBytesMax),
       begun,
       told,
-    })
-      .catch(() => {})
-      .finally(() => {
-        if (!signal.aborted) lasting.end(null)
-      })
+    }).then((tells) => (tells ? over() : begun()), over)
   }
   session.onWatch = begin
   begin()

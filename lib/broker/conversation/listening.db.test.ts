@@ -1,0 +1,138 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { json } from 'node:stream/consumers'
+import { expect, onTestFinished } from 'vitest'
+import type { Db } from '#lib/db/client.ts'
+import { freePort } from '#lib/dev/ports.ts'
+import { encryptionKey, listening, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
+import { until } from '#lib/dev/test/broker-world.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { makeGrant } from '#lib/dev/test/registry.ts'
+import { modernCall, RawAgent, type RawMessage } from '../testing/raw-agent.ts'
+import { startBroker, type TestBroker } from '../testing/start-broker.ts'
+import type { Era } from '../wire.ts'
+
+// What an agent is told at a server's own address, when that tells less than it is asked for.
+
+const acknowledged = 'notifications/subscriptions/acknowledged'
+const toolsChanged = 'notifications/tools/list_changed'
+const serverInfo = { name: 'by hand', version: '1' }
+const tool = { name: 'plain', inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } }
+
+/** A server by hand. That of 2026-07-28 lets nobody listen. */
+async function startServer(era: Era, capabilities: object) {
+  const heard: string[] = []
+  const known: Record<string, object> = {
+    'tools/list': { tools: [tool] },
+    ...(era === 'modern'
+      ? { 'server/discover': { supportedVersions: ['2026-07-28'], capabilities, serverInfo } }
+      : { initialize: { protocolVersion: '2025-11-25', capabilities, serverInfo } }),
+  }
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (request.method !== 'POST') return void response.writeHead(405).end()
+    const { id, method } = (await json(request)) as { id?: number; method: string }
+    heard.push(method)
+    if (id === undefined) return void response.writeHead(202).end()
+    const result = known[method]
+    const outcome = result
+      ? { result: { resultType: 'complete', ...result } }
+      : { error: { code: -32601, message: 'Method not found' } }
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ jsonrpc: '2.0', id, ...outcome }))
+  }
+  const http = createServer((request, response) => void answer(request, response))
+  return {
+    url: `${await listening(http)}/mcp`,
+    heard,
+    stop() {
+      http.close()
+      http.closeAllConnections()
+    },
+  }
+}
+
+const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
+  const servers = {
+    bare: await startServer('legacy', { tools: {} }),
+    deaf: await startServer('modern', { tools: {}, prompts: { listChanged: true } }),
+  }
+  const about = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
+  for (const [id, { url }] of Object.entries(servers)) {
+    await db.mcpServer.create({ data: { id, name: id, url, ...about } })
+  }
+  const broker = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
+  onCleanup(async () => {
+    broker.broker.abort()
+    await broker.stop()
+    for (const server of Object.values(servers)) server.stop()
+  })
+  const count = Object.keys(servers).length
+  await until(async () => (await db.mcpTool.count({ where: { state: 'approved' } })) === count)
+  return { servers, broker }
+})
+type ServerId = 'bare' | 'deaf'
+
+/** An agent that may look at what its server could tell of, and call nothing yet. */
+async function readerOf(db: Db, { url, broker }: TestBroker, serverId: ServerId) {
+  const { agentId, ...agent } = await makeAgent(db)
+  const grant = (toolName: string) => makeGrant(db, { agentId, serverId, toolName })
+  for (const name of ['method:prompts', 'method:resources']) await grant(name)
+  await broker.keeper.refresh()
+  const raw = new RawAgent(`${url}/mcp/${serverId}`, await sessionToken(db, url, { agentId, ...agent }))
+  const mayCallMore = async () => {
+    await grant(tool.name)
+    await broker.keeper.refresh()
+  }
+  return { raw, mayCallMore }
+}
+
+/** Subscribes since 2026-07-28; what it hears. */
+async function subscribe(raw: RawAgent, notifications: object): Promise<AsyncGenerator<RawMessage>> {
+  const ending = new AbortController()
+  onTestFinished(() => ending.abort())
+  const { body } = modernCall('', { more: { notifications } })
+  const method = 'subscriptions/listen'
+  const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method }
+  return (await raw.send({ body: { ...body, method }, headers, signal: ending.signal })).messages
+}
+
+/** Opens the stream of a session before it; what it hears. */
+async function openStream(raw: RawAgent): Promise<AsyncGenerator<RawMessage>> {
+  const ending = new AbortController()
+  onTestFinished(() => ending.abort())
+  const headers = await raw.begin()
+  return (await raw.send({ method: 'GET', headers, signal: ending.signal })).messages
+}
+
+test.for(['bare', 'deaf'] as const)(
+  'a subscription at a server (%s) that tells nothing of it is acknowledged without that, and goes on with what the broker tells',
+  async (serverId, { db, world }) => {
+    const { raw, mayCallMore } = await readerOf(db, world.broker, serverId)
+    const messages = await subscribe(raw, { toolsListChanged: true, promptsListChanged: true })
+    const { value: first } = await messages.next()
+    expect(first).toMatchObject({ method: acknowledged })
+    expect(first!.params!['notifications']).toEqual({ toolsListChanged: true })
+    await mayCallMore()
+    expect((await messages.next()).value).toMatchObject({ method: toolsChanged })
+  },
+)
+
+test.for(['bare', 'deaf'] as const)(
+  'a subscription to nothing that a server (%s) tells is acknowledged as that, and over',
+  async (serverId, { db, world }) => {
+    const { raw } = await readerOf(db, world.broker, serverId)
+    const heard: RawMessage[] = []
+    for await (const message of await subscribe(raw, { promptsListChanged: true })) heard.push(message)
+    expect(heard).toMatchObject([{ method: acknowledged }, { result: { resultType: 'complete' } }])
+    expect(heard[0]!.params!['notifications']).toEqual({})
+  },
+)
+
+test('the stream of a session stays open at a server that lets nobody listen', async ({ db, world }) => {
+  const { raw, mayCallMore } = await readerOf(db, world.broker, 'deaf')
+  const { heard } = world.servers.deaf
+  heard.length = 0
+  const messages = await openStream(raw)
+  await until(() => heard.includes('subscriptions/listen'))
+  await mayCallMore()
+  expect((await messages.next()).value).toMatchObject({ method: toolsChanged })
+})
