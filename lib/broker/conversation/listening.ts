@@ -4,6 +4,7 @@ import type { AgentFacts, Caller, ToolCall } from '#lib/guardrails/rules/facts.t
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { AgentStream } from '../endpoint/agent-stream.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
+import { answering } from '../upstream/beside.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import { metaKey } from '../upstream/envelope.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
@@ -155,7 +156,9 @@ export async function listenInSession(
     throw new UpstreamFailure('refused', 'it begins no session now')
   }
   try {
-    const relay = { take: (message: RpcMessage | null) => (message ? told(message) : undefined) }
+    const answer = (message: RpcMessage, signal: AbortSignal): Promise<number> =>
+      connection.tell(message, { session, signal: AbortSignal.any([given, signal]) })
+    const relay = answering({ take: (message) => (message ? told(message) : undefined) }, answer)
     const { status, read } = await inTime(given, late, (signal) =>
       connection.openStream(session, { lastEventId: null, relay, room, signal }),
     )
@@ -163,8 +166,9 @@ export async function listenInSession(
     if (!read) throw new UpstreamFailure('refused', `it gives no stream now (${status})`)
     for (const [index, uri] of uris.entries()) {
       const own = { session, id: index + 1, cuts: false }
+      const asked = answering(undefined, answer)
       await inTime(given, late, (signal) =>
-        connection.request({ method: 'resources/subscribe', params: { uri }, signal, own }),
+        connection.request({ method: 'resources/subscribe', params: { uri }, signal, own, relay: asked }),
       )
     }
     begun()

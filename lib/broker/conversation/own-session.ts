@@ -4,6 +4,7 @@ import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
 import { isTaskStatus, namedForAgent, namesTask } from '../tasks/messages.ts'
 import { isOfTask } from '../tasks/replies.ts'
+import { answerTo } from '../upstream/beside.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { EventMark, Relay, RpcMessage } from '../upstream/http.ts'
 import { refusedCode } from '../wire.ts'
@@ -119,7 +120,7 @@ export function markedCall(
   }
 }
 
-/** What a server may ask a client that no agent has to answer: the broker says that it is there, and that it does not know the rest. */
+/** What a server may ask a client that no agent has to answer. */
 export async function answerForAgent(
   message: RpcMessage,
   {
@@ -128,11 +129,7 @@ export async function answerForAgent(
     running,
   }: { session: AgentSession; connection: UpstreamConnection; running: { signal: AbortSignal } },
 ): Promise<void> {
-  const answer =
-    message['method'] === 'ping'
-      ? { id: message['id'], result: {} }
-      : { id: message['id'], error: { code: -32601, message: 'Method not found' } }
-  await connection.tell(answer, { session: session.upstream!, signal: running.signal })
+  await connection.tell(answerTo(message), { session: session.upstream!, signal: running.signal })
 }
 
 /** Under which id the agent of a session is asked what its server asks, from now on. */

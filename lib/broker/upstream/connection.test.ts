@@ -163,6 +163,40 @@ test('of a late answer that is nested too deeply its asker hears so, and of anyt
   expect(heard[0]).not.toHaveProperty('result')
 })
 
+describe('what a server asks while it answers, in a session that many share,', () => {
+  const progress = { method: 'notifications/progress', params: { progressToken: 1, progress: 1 } }
+  const asked = [{ id: 'p', method: 'ping' }, progress, { id: 7, method: 'roots/list' }]
+  const answers = [
+    { jsonrpc: '2.0', id: 'p', result: {} },
+    { jsonrpc: '2.0', id: 7, error: { code: -32601, message: 'Method not found' } },
+  ]
+
+  test.each([true, false])('is answered for all, whether or not somebody hears it (%s)', async (isHeard) => {
+    const heard: unknown[] = []
+    const relay = isHeard ? { take: (message: unknown) => void heard.push(message) } : undefined
+    const taken: Seen[] = []
+    let finish = (): void => {}
+    const server = await startServer((about, response) => {
+      const { method, id } = about
+      const event = (message: object) => `data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`
+      if (method === 'tools/call') {
+        finish = () => response.end(event({ id, result: { content: [] } }))
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).write(asked.map(event).join(''))
+      } else if (method === 'POST') {
+        taken.push(about)
+        response.writeHead(202).end()
+        if (taken.length === answers.length) finish()
+      } else return false
+      return true
+    })
+    const call = { method: 'tools/call', params: { name: 'asking' }, signal, relay }
+    expect(await connect(server.url, noCredential).request(call)).toMatchObject({ ok: true })
+    expect(taken.map(({ body }) => body)).toEqual(answers)
+    expect(taken.map((each) => each.session)).toEqual(['session-1', 'session-1'])
+    expect(heard).toEqual(isHeard ? [{ jsonrpc: '2.0', ...progress }] : [])
+  })
+})
+
 describe('what is said to have left', () => {
   const request = { method: 'ping', params: {}, own: { session, id: 7, cuts: false } } as const
 
@@ -219,7 +253,13 @@ function connect(url: string, credential: ConstructorParameters<typeof UpstreamC
   return connection
 }
 
-type Seen = { method: string; id: unknown; authorization: string | undefined; session: string | undefined }
+type Seen = {
+  method: string
+  id: unknown
+  authorization: string | undefined
+  session: string | undefined
+  body: object | null
+}
 
 /** A server with sessions that notes what it is sent; `instead` answers what it returns true for. */
 async function startServer(instead: (seen: Seen, response: ServerResponse) => boolean = () => false) {
@@ -234,6 +274,7 @@ async function startServer(instead: (seen: Seen, response: ServerResponse) => bo
         id: body?.id,
         authorization,
         session: session as string | undefined,
+        body,
       }
       seen.push(about)
       if (instead(about, response)) return

@@ -2,6 +2,7 @@ import { LATEST_PROTOCOL_VERSION } from '@modelcontextprotocol/client'
 import type { Limits } from '../limits.ts'
 import { brokerInfo } from '../wire.ts'
 import { authorizedFetch, refusalsMax } from './authorized-fetch.ts'
+import { answeredBeside, cancel } from './beside.ts'
 import { CredentialFailure, refusedText, type UpstreamCredential } from './credential.ts'
 import { paramsFor } from './envelope.ts'
 import { shakeHands, type Handshake } from './handshake.ts'
@@ -245,7 +246,7 @@ export class UpstreamConnection {
     const session = own ? own.session : sessionOf(handshake)
     const post = this.#postOf({ jsonrpc: '2.0', id, method, params }, { signal, session, lasting, exact, limits })
     addHeaders(post.headers, request, handshake)
-    post.relay = request.relay
+    post.relay = own || handshake.era === 'modern' ? request.relay : answeredBeside(post, request.relay)
     post.hold = request.hold
     post.room = request.room
     post.cut = own?.cut
@@ -258,7 +259,7 @@ export class UpstreamConnection {
     try {
       const reply = await readReply(await send(post), post, id)
       this.#credential.report?.works()
-      return handshake.era === 'legacy' ? legacyReply(reply, () => this.#cancel(post, id)) : reply
+      return handshake.era === 'legacy' ? legacyReply(reply, () => cancel(post, id)) : reply
     } catch (error) {
       if (error instanceof UpstreamRefusal) {
         error.shown = shown
@@ -266,12 +267,12 @@ export class UpstreamConnection {
         if (running) running.sent = left
       }
       // From 2026-07-28 on the closed connection is the cancellation; before, it has to be said.
-      if (signal.aborted && handshake.era === 'legacy') this.#cancel(post, id)
+      if (signal.aborted && handshake.era === 'legacy') cancel(post, id)
       if (!(error instanceof CutOff) || !session || own?.cuts) throw error
       try {
         return await restOfReply(error, signal, (eventId) => this.#rest(session, { eventId, post, id, limits }))
       } catch (late) {
-        if (signal.aborted) this.#cancel(post, id)
+        if (signal.aborted) cancel(post, id)
         throw late
       }
     }
@@ -283,9 +284,8 @@ export class UpstreamConnection {
   ): Promise<RpcReply> {
     const { signal, exact, relay, hold, streamFromBytes } = post
     const { post: get, response } = await this.#get(session, { lastEventId: eventId, signal, exact, limits })
-    return legacyReply(await readReply(response, { ...get, relay, hold, streamFromBytes }, id), () =>
-      this.#cancel(post, id),
-    )
+    const reply = await readReply(response, { ...get, relay, hold, streamFromBytes }, id)
+    return legacyReply(reply, () => cancel(post, id))
   }
 
   /** Asks for the events of a session, those after one of them if it is named. */
@@ -302,12 +302,6 @@ export class UpstreamConnection {
 
   readonly #marked = (): void => {
     this.#keepsEvents = true
-  }
-
-  #cancel(post: Post, requestId: number | string): void {
-    const params = { requestId, reason: 'The broker has ended the call.' }
-    const body = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
-    postNotification({ ...post, body, sending: undefined, signal: AbortSignal.timeout(cancelMs) }).catch(() => {})
   }
 
   #postOf(
