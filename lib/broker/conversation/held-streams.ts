@@ -4,8 +4,8 @@ import type { AgentSession } from '../endpoint/sessions.ts'
 import type { MarkedCall } from './event-marks.ts'
 
 /**
- * The streams of calls that this replica reads in sessions of agents' own. A server gives a stream to one reader only: when an agent that has lost its connection asks for the rest,
- * whichever replica still reads it lets go of it.
+ * The streams that this replica reads in sessions of agents' own: of calls, and of each session the one that no call began (`call` is null). A server gives a stream to one reader only:
+ * when an agent that has lost its connection asks for it, whichever replica still reads it lets go of it.
  */
 export class HeldStreams {
   readonly #ctx: () => Ctx
@@ -15,10 +15,13 @@ export class HeldStreams {
     this.#ctx = ctx
   }
 
-  /** Aborted when the stream is to be let go. Call `release` when it is over. */
-  hold(session: AgentSession, call: NonNullable<MarkedCall>): { cut: AbortSignal; release: () => void } {
+  /** `held` is aborted when the stream is to be let go. Call `release` when it is over. */
+  hold(
+    session: AgentSession,
+    call: MarkedCall,
+    held = new AbortController(),
+  ): { cut: AbortSignal; release: () => void } {
     const key = keyOf(session, call)
-    const held = new AbortController()
     const all = this.#held.get(key) ?? new Set()
     this.#held.set(key, all.add(held))
     const release = (): void => {
@@ -29,7 +32,7 @@ export class HeldStreams {
   }
 
   /** Here, or at another replica as soon as it is told. */
-  async letGo(session: AgentSession, call: NonNullable<MarkedCall>): Promise<void> {
+  async letGo(session: AgentSession, call: MarkedCall): Promise<void> {
     const key = keyOf(session, call)
     if (this.nudge(key)) return
     await this.#ctx().db.$executeRaw`select pg_notify('wheelhouse_talk', ${`stream:${key}`})`
@@ -43,6 +46,6 @@ export class HeldStreams {
   }
 }
 
-function keyOf({ name, upstream }: AgentSession, { endId }: NonNullable<MarkedCall>): string {
-  return digestOf([name, upstream?.id ?? '', endId])
+function keyOf({ name, upstream }: AgentSession, call: MarkedCall): string {
+  return digestOf([name, upstream?.id ?? '', call?.endId ?? ''])
 }

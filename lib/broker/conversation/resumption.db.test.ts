@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { freePort } from '#lib/dev/ports.ts'
 import { encryptionKey, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
@@ -163,6 +163,26 @@ test('it has the rest of the stream while the call goes on, though a replica sti
     let last: unknown
     for await (const message of messages) last = message
     expect(last).toMatchObject({ id: 7, result: { content: [{ text: 'done' }] } })
+  }
+})
+
+test('it has the stream of its session anew, at whichever replica, though one still reads it for a connection that is lost', async ({
+  db,
+  world,
+}) => {
+  const { sessions } = world.servers.keeping
+  const { here, there } = await caller(db, world, 'keeping')
+  const before = new Set(sessions.keys())
+  const headers = await here.raw.begin()
+  const upstream = [...sessions].find(([id]) => !before.has(id))![1]
+  const losing = new AbortController()
+  onTestFinished(() => losing.abort())
+  // Nobody closes those before: as a connection whose other end is gone.
+  for (const back of [here, here, there, here]) {
+    const { status, messages } = await back.raw.send({ method: 'GET', headers, signal: losing.signal })
+    expect(status).toBe(200)
+    await upstream.send({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
+    expect((await messages.next()).value).toMatchObject({ method: 'notifications/tools/list_changed' })
   }
 })
 

@@ -24,9 +24,8 @@ import { change, refusedStream, tooMany } from './subscriptions.ts'
 import { unopened } from './refusal.ts'
 import { ToldStream } from './told-stream.ts'
 
-const busyTries = 5
-/** Of the rest of a call's stream, which another replica may have to let go of first. */
-const restTries = 50
+/** How often a stream is asked for that another replica may have to let go of first. */
+const busyTries = 50
 const busyMs = 100
 /** How long calls wait for the stream before them: a server may say nothing of it before there is something to tell. */
 const openingMs = 500
@@ -209,11 +208,13 @@ async function continueSession(
     if (told) await lasting.stream.send(told, marked)
   }
   let reading = false
+  const held = new AbortController()
   const late = deadlineOf(parts.limits, { server, agent })
-  const { signal, begun } = untilBegun(lasting.signal, {
+  const { signal, begun } = untilBegun(AbortSignal.any([lasting.signal, held.signal]), {
     ms: late.limit,
     late: () => new CallEnded(lateDenial({ serverId: server.id }, late)),
   })
+  const { heldStreams } = parts.conversations
   try {
     for (let attempt = 1; ; attempt += 1) {
       const { status, read } = await connection.openStream(session.upstream!, {
@@ -225,15 +226,21 @@ async function continueSession(
       })
       if (read) {
         reading = true
+        const { release } = heldStreams.hold(session, call, held)
         read()
           .catch(() => {})
-          .finally(() => (running?.end(), lasting.end(null)))
+          .finally(() => {
+            release()
+            running?.end()
+            // Let go for a later one it stays open here: an agent that has both would else open them in turns, without end.
+            if (call || !held.signal.aborted) lasting.end(null)
+          })
         return null
       }
       if (status === 404) return await sessionGone(parts, listener, about)
       // The server's side of the stream before this one is not closed yet.
-      if (status === 409 && attempt < (call ? restTries : busyTries)) {
-        if (call && attempt === 1) await parts.conversations.heldStreams.letGo(session, call)
+      if (status === 409 && attempt < busyTries) {
+        if (attempt === 1) await heldStreams.letGo(session, call)
         await pause(busyMs, signal)
       } else if (status === 405 && eventId === null) return null
       else
