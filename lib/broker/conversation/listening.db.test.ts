@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { expect, onTestFinished } from 'vitest'
@@ -18,9 +19,10 @@ const toolsChanged = 'notifications/tools/list_changed'
 const serverInfo = { name: 'by hand', version: '1' }
 const tool = { name: 'plain', inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } }
 
-/** A server by hand. That of 2026-07-28 lets nobody listen. */
-async function startServer(era: Era, capabilities: object) {
+/** A server by hand. That of 2026-07-28 lets nobody listen; before, it has sessions if there is something to watch. */
+async function startServer(era: Era, capabilities: { resources?: object; [name: string]: unknown }) {
   const heard: string[] = []
+  const state = { gets: (response: ServerResponse): void => void response.writeHead(405).end() }
   const known: Record<string, object> = {
     'tools/list': { tools: [tool] },
     ...(era === 'modern'
@@ -28,7 +30,8 @@ async function startServer(era: Era, capabilities: object) {
       : { initialize: { protocolVersion: '2025-11-25', capabilities, serverInfo } }),
   }
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (request.method !== 'POST') return void response.writeHead(405).end()
+    if (request.method === 'GET') return state.gets(response)
+    if (request.method !== 'POST') return void response.writeHead(200).end()
     const { id, method } = (await json(request)) as { id?: number; method: string }
     heard.push(method)
     if (id === undefined) return void response.writeHead(202).end()
@@ -36,6 +39,7 @@ async function startServer(era: Era, capabilities: object) {
     const outcome = result
       ? { result: { resultType: 'complete', ...result } }
       : { error: { code: -32601, message: 'Method not found' } }
+    if (method === 'initialize' && capabilities.resources) response.setHeader('mcp-session-id', randomUUID())
     response.writeHead(200, { 'content-type': 'application/json' })
     response.end(JSON.stringify({ jsonrpc: '2.0', id, ...outcome }))
   }
@@ -43,6 +47,7 @@ async function startServer(era: Era, capabilities: object) {
   return {
     url: `${await listening(http)}/mcp`,
     heard,
+    state,
     stop() {
       http.close()
       http.closeAllConnections()
@@ -54,6 +59,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   const servers = {
     bare: await startServer('legacy', { tools: {} }),
     deaf: await startServer('modern', { tools: {}, prompts: { listChanged: true } }),
+    telling: await startServer('legacy', { tools: {}, resources: { subscribe: true } }),
   }
   const about = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
   for (const [id, { url }] of Object.entries(servers)) {
@@ -69,7 +75,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   await until(async () => (await db.mcpTool.count({ where: { state: 'approved' } })) === count)
   return { servers, broker }
 })
-type ServerId = 'bare' | 'deaf'
+type ServerId = 'bare' | 'deaf' | 'telling'
 
 /** An agent that may look at what its server could tell of, and call nothing yet. */
 async function readerOf(db: Db, { url, broker }: TestBroker, serverId: ServerId) {
@@ -135,4 +141,18 @@ test('the stream of a session stays open at a server that lets nobody listen', a
   await until(() => heard.includes('subscriptions/listen'))
   await mayCallMore()
   expect((await messages.next()).value).toMatchObject({ method: toolsChanged })
+})
+
+test('a stream over which something was told before its server refused it is over', async ({ db, world }) => {
+  const { state } = world.servers.telling
+  const { raw, mayCallMore } = await readerOf(db, world.broker, 'telling')
+  const asked = Promise.withResolvers<ServerResponse>()
+  state.gets = asked.resolve
+  const opening = openStream(raw)
+  const refused = await asked.promise
+  await mayCallMore()
+  const messages = await opening
+  expect((await messages.next()).value).toMatchObject({ method: toolsChanged })
+  refused.writeHead(503).end()
+  expect(await messages.next()).toMatchObject({ done: true })
 })

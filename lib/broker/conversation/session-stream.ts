@@ -65,7 +65,12 @@ export async function openSessionStream(
   try {
     const about = { session: part, eventId: mark?.eventId ?? null, call: mark?.about ?? null }
     const answer = server ? await listenFirst(parts, listener, { server, lasting, ...about }) : null
-    if (answer) return answer
+    if (answer) {
+      if (!listener.response.headersSent) return answer
+      // It was told something meanwhile: that it is refused is said by the end.
+      lasting.end(null)
+      return null
+    }
     if (!server) listenForMerged(parts, listener, { session, lasting, servers })
     lasting.stream.open()
     await lasting.closed
