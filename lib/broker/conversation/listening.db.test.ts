@@ -16,6 +16,7 @@ import type { Era } from '../wire.ts'
 
 const acknowledged = 'notifications/subscriptions/acknowledged'
 const toolsChanged = 'notifications/tools/list_changed'
+const updated = 'notifications/resources/updated'
 const serverInfo = { name: 'by hand', version: '1' }
 const tool = { name: 'plain', inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } }
 
@@ -25,6 +26,7 @@ async function startServer(era: Era, capabilities: { resources?: object; [name: 
   const state = { gets: (response: ServerResponse): void => void response.writeHead(405).end() }
   const known: Record<string, object> = {
     'tools/list': { tools: [tool] },
+    'resources/subscribe': {},
     ...(era === 'modern'
       ? { 'server/discover': { supportedVersions: ['2026-07-28'], capabilities, serverInfo } }
       : { initialize: { protocolVersion: '2025-11-25', capabilities, serverInfo } }),
@@ -91,6 +93,16 @@ async function readerOf(db: Db, { url, broker }: TestBroker, serverId: ServerId)
   return { raw, mayCallMore }
 }
 
+/** From now on the server gives its stream, over which it tells something. */
+function telling({ state }: { state: { gets: (response: ServerResponse) => void } }) {
+  let stream: ServerResponse | null = null
+  state.gets = (response) => {
+    stream = response
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+  }
+  return (message: object) => stream!.write(`data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`)
+}
+
 /** Subscribes since 2026-07-28; what it hears. */
 async function subscribe(raw: RawAgent, notifications: object): Promise<AsyncGenerator<RawMessage>> {
   const ending = new AbortController()
@@ -155,4 +167,14 @@ test('a stream over which something was told before its server refused it is ove
   expect((await messages.next()).value).toMatchObject({ method: toolsChanged })
   refused.writeHead(503).end()
   expect(await messages.next()).toMatchObject({ done: true })
+})
+
+test('a subscription to a resource is told of its parts too, and of nothing beside it', async ({ db, world }) => {
+  const { raw } = await readerOf(db, world.broker, 'telling')
+  const tell = telling(world.servers.telling)
+  const messages = await subscribe(raw, { resourceSubscriptions: ['doc://rules'] })
+  expect((await messages.next()).value).toMatchObject({ method: acknowledged })
+  for (const uri of ['doc://rulesets', 'doc://rules/third', 'doc://rules']) tell({ method: updated, params: { uri } })
+  for (const uri of ['doc://rules/third', 'doc://rules'])
+    expect((await messages.next()).value).toMatchObject({ method: updated, params: { uri } })
 })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { digestOf } from '#lib/core/canonical-json.ts'
+import { isWithin } from '#lib/core/sub-resource.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { auditDenial, streamDenial } from '../denials.ts'
 import { finishedRow } from '../audit/records.ts'
@@ -124,8 +125,10 @@ function isWanted({ method, params }: RpcMessage, wanted: Filter): boolean {
       return wanted.promptsListChanged === true
     case 'notifications/resources/list_changed':
       return wanted.resourcesListChanged === true
-    case 'notifications/resources/updated':
-      return wanted.resourceSubscriptions?.includes(String((params as { uri?: unknown } | undefined)?.uri)) === true
+    case 'notifications/resources/updated': {
+      const uri = String((params as { uri?: unknown } | undefined)?.uri)
+      return wanted.resourceSubscriptions?.some((watched) => isWithin(uri, watched)) === true
+    }
     default:
       return false
   }

@@ -28,3 +28,14 @@ test('a session hears of so many resources, by addresses of so many characters, 
     sessions.broadcast({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } })
   expect(heard).toMatchObject([{ params: { uri: 'doc://0' } }])
 })
+
+test('a session hears of the parts of what it watches, and of nothing beside it', () => {
+  const sessions = new ClientSessions()
+  const session = sessions.open({})
+  sessions.subscribe(session, 'file:///project')
+  const heard: unknown[] = []
+  session.stream = (message) => heard.push(message)
+  for (const uri of ['file:///projects', 'file:///project/a.md', 'file:///'])
+    sessions.broadcast({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } })
+  expect(heard).toMatchObject([{ params: { uri: 'file:///project/a.md' } }])
+})

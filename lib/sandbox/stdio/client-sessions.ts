@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { isRecord } from '#lib/core/is-record.ts'
+import { isWithin } from '#lib/core/sub-resource.ts'
 import type { Message } from './messages.ts'
 
 const sessionsMax = 1000
@@ -63,12 +64,13 @@ export class ClientSessions {
     this.#sessions.delete(id)
   }
 
-  /** Changes of lists are told to all, which only says that one may look again; those of a resource to who asked for them. */
+  /** Changes of lists are told to all, which only says that one may look again; those of a resource to who asked for it, or for what it is a part of. */
   broadcast(message: Message): void {
     const params = isRecord(message['params']) ? message['params'] : {}
     const isResource = message['method'] === 'notifications/resources/updated'
+    const uri = String(params['uri'])
     for (const { stream, subscriptions } of this.#sessions.values()) {
-      if (isResource && !subscriptions.has(String(params['uri']))) continue
+      if (isResource && ![...subscriptions].some((watched) => isWithin(uri, watched))) continue
       stream?.(isResource ? message : { jsonrpc: '2.0', method: message['method'] })
     }
   }

@@ -158,3 +158,17 @@ test('of a stream whose client has left nothing is kept for as long as the proce
   expect([await streams[1]!.text(), sessions.streams]).toEqual(['', 0])
   await stop()
 })
+
+test('what a server does not let a client watch it hears nothing of, whatever others watch', async () => {
+  const { process, send, stop } = await world('legacy')
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } }
+  const begun = await send({ jsonrpc: '2.0', id: 1, method: 'initialize', params })
+  const id = begun.headers.get('mcp-session-id')!
+  await begun.text()
+  const subscribe = { jsonrpc: '2.0', id: 2, method: 'resources/subscribe', params: { uri: 'doc://' } }
+  const refused = await send(subscribe, { headers: { 'mcp-session-id': id } })
+  expect(await refused.json()).toMatchObject({ id: 2, error: {} })
+  const { sessions } = await process.use()
+  await vi.waitFor(() => expect(sessions.get(id)?.subscriptions).toEqual(new Set()), { timeout: 10_000 })
+  await stop()
+})

@@ -109,7 +109,8 @@ export class StdioGateway {
       if (kindOf(message) !== 'request') return new Exchange(response).close()
       if (!isModern(message)) return refuseVersion(response, message, [modernVersion])
       const session = {}
-      return await this.#forward(place, message, { session, answers: () => false })
+      await this.#forward(place, message, { session, answers: () => false })
+      return
     }
     if (isModern(message)) return refuseVersion(response, message, [opening.version])
     if (message['method'] === 'initialize') {
@@ -145,11 +146,22 @@ export class StdioGateway {
         return exchange.finish({ jsonrpc: '2.0', id: message['id'], result: {} })
       }
     }
-    await this.#forward(place, message, { session, answers: (method) => canAnswer(session, method) }, session)
+    const who = { session, answers: (method: string) => canAnswer(session, method) }
+    const isDone = await this.#forward(place, message, who, session)
+    // What the server does not let it watch it hears nothing of, whatever others watch.
+    if (message['method'] === 'resources/subscribe' && !isDone) session.subscriptions.delete(uri)
   }
 
-  /** Sends a request to the server and gives back what comes; ends at its deadline, and when a client of the newer revision leaves. */
-  async #forward(place: Place, message: Message, who: Omit<Caller, 'onMessage'>, session?: ClientSession) {
+  /**
+   * Sends a request to the server and gives back what comes; ends at its deadline, and when a client of the newer revision leaves. False when there
+   * is no result.
+   */
+  async #forward(
+    place: Place,
+    message: Message,
+    who: Omit<Caller, 'onMessage'>,
+    session?: ClientSession,
+  ): Promise<boolean> {
     const { program } = place.usable
     const { limits, onAnswered } = this.#parts
     if (program.multiplexer.pending >= limits.requestsMax) {
@@ -175,11 +187,13 @@ export class StdioGateway {
       const whole = await reply
       if (whole) exchange.finish(whole)
       onAnswered('answered')
+      return !whole?.['error']
     } catch (error) {
       if (!(error instanceof StdioFailure)) throw error
       onAnswered(exchange.isClosed ? 'cancelled' : 'failed')
       exchange.finish(failureMessage(message['id'], error), error.rule === 'process_unavailable' ? 503 : 200)
       if (error === deadline.late) await place.process.suspect(place.usable)
+      return false
     } finally {
       deadline.end()
       session?.running.delete(message['id'])
