@@ -40,14 +40,16 @@ export async function listenTo(
       Object.keys(filter).length > 0 && (await listenModern(connection, { filter, signal, beginMs, room, begun, told }))
     )
   const { prompts, resources, logging } = capabilities
-  const honored: Filter = {}
-  if (filter.promptsListChanged && prompts?.listChanged) honored.promptsListChanged = true
-  if (filter.resourcesListChanged && resources?.listChanged) honored.resourcesListChanged = true
-  if (filter.resourceSubscriptions && resources?.subscribe) honored.resourceSubscriptions = filter.resourceSubscriptions
-  const uris = honored.resourceSubscriptions ?? []
+  const lists: Filter = {}
+  if (filter.promptsListChanged && prompts?.listChanged) lists.promptsListChanged = true
+  if (filter.resourcesListChanged && resources?.listChanged) lists.resourcesListChanged = true
+  const uris = resources?.subscribe ? (filter.resourceSubscriptions ?? []) : []
+  const tellsMore = Object.keys(lists).length > 0 || logging !== undefined
   // Whoever has nothing to tell costs no session.
-  if (Object.keys(honored).length === 0 && !logging) return false
-  return await listenInSession(connection, { uris, signal, beginMs, room, begun: () => begun(honored), told })
+  if (uris.length === 0 && !tellsMore) return false
+  const inSession = (watched: string[]): void =>
+    begun(watched.length > 0 ? { ...lists, resourceSubscriptions: watched } : lists)
+  return await listenInSession(connection, { uris, tellsMore, signal, beginMs, room, begun: inSession, told })
 }
 
 /** Begins to listen at the server, as far as it can tell something; resolves with what the agent will be told of. */

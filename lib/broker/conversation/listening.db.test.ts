@@ -17,6 +17,8 @@ import type { Era } from '../wire.ts'
 const acknowledged = 'notifications/subscriptions/acknowledged'
 const toolsChanged = 'notifications/tools/list_changed'
 const updated = 'notifications/resources/updated'
+/** What no server has. */
+const gone = 'doc://gone'
 const serverInfo = { name: 'by hand', version: '1' }
 const tool = { name: 'plain', inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } }
 
@@ -34,10 +36,10 @@ async function startServer(era: Era, capabilities: { resources?: object; [name: 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.method === 'GET') return state.gets(response)
     if (request.method !== 'POST') return void response.writeHead(200).end()
-    const { id, method } = (await json(request)) as { id?: number; method: string }
+    const { id, method, params } = (await json(request)) as { id?: number; method: string; params?: { uri?: string } }
     heard.push(method)
     if (id === undefined) return void response.writeHead(202).end()
-    const result = known[method]
+    const result = params?.uri === gone ? null : known[method]
     const outcome = result
       ? { result: { resultType: 'complete', ...result } }
       : { error: { code: -32601, message: 'Method not found' } }
@@ -177,4 +179,17 @@ test('a subscription to a resource is told of its parts too, and of nothing besi
   for (const uri of ['doc://rulesets', 'doc://rules/third', 'doc://rules']) tell({ method: updated, params: { uri } })
   for (const uri of ['doc://rules/third', 'doc://rules'])
     expect((await messages.next()).value).toMatchObject({ method: updated, params: { uri } })
+})
+
+test('of a subscription to resources that is acknowledged which the server does not refuse', async ({ db, world }) => {
+  const { raw } = await readerOf(db, world.broker, 'telling')
+  telling(world.servers.telling)
+  const messages = await subscribe(raw, { resourceSubscriptions: [gone, 'doc://rules'] })
+  const { value: first } = await messages.next()
+  expect(first).toMatchObject({ method: acknowledged })
+  expect(first!.params!['notifications']).toEqual({ resourceSubscriptions: ['doc://rules'] })
+  const heard: RawMessage[] = []
+  for await (const message of await subscribe(raw, { resourceSubscriptions: [gone] })) heard.push(message)
+  expect(heard).toMatchObject([{ method: acknowledged }, { result: { resultType: 'complete' } }])
+  expect(heard[0]!.params!['notifications']).toEqual({})
 })

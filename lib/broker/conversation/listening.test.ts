@@ -24,6 +24,23 @@ test('what a server asks in a session that only listens is answered for its agen
   ])
 })
 
+test('of what is watched that counts which the server does not refuse, asked for under ids of its own', async () => {
+  const server = await startServer()
+  const { watched } = await listen(server.url, ['doc://gone', 'doc://rules', 'doc://more'])
+  expect(watched).toEqual(['doc://rules', 'doc://more'])
+  const own = server.posted.slice(server.posted.findLastIndex(({ method }) => method === 'initialize'))
+  const ids = own.flatMap(({ id }) => (id === undefined ? [] : [id]))
+  expect([ids.length, new Set(ids).size]).toEqual([4, 4])
+})
+
+test('where all is refused that is watched nothing is listened to', async () => {
+  const server = await startServer()
+  const { watched, over } = await listen(server.url, ['doc://gone'])
+  expect(watched).toBeNull()
+  expect(await over).toBe(false)
+  await until(() => server.ended.includes('session-2') && server.streams.size === 0)
+})
+
 /** Listens in a session of its own until the test is over. */
 async function listen(url: string, uris: readonly string[] = []) {
   const connection = new UpstreamConnection({
@@ -34,9 +51,10 @@ async function listen(url: string, uris: readonly string[] = []) {
   })
   const ending = new AbortController()
   const heard: unknown[] = []
-  const begun = Promise.withResolvers<void>()
+  const begun = Promise.withResolvers<string[]>()
   const over = listenInSession(connection, {
     uris,
+    tellsMore: uris.length === 0,
     signal: ending.signal,
     beginMs: 60_000,
     room: { hold: () => true, letGo() {} },
@@ -48,21 +66,26 @@ async function listen(url: string, uris: readonly string[] = []) {
     ending.abort()
     await connection.destroy()
   })
-  await Promise.race([begun.promise, over])
-  return { heard, over }
+  const watched = await Promise.race([begun.promise, over.then(() => null)])
+  return { heard, over, watched }
 }
 
-/** A server of 2025-11-25 with sessions, that notes what it is sent. */
+/** A server of 2025-11-25 with sessions, that notes what it is sent. There is nothing to watch at `doc://gone`. */
 async function startServer() {
   const posted: Rpc[] = []
+  const ended: unknown[] = []
   const streams = new Set<ServerResponse>()
   let sessions = 0
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.method === 'GET') {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
-      return void streams.add(response)
+      streams.add(response)
+      return void response.once('close', () => streams.delete(response))
     }
-    if (request.method !== 'POST') return void response.writeHead(200).end()
+    if (request.method !== 'POST') {
+      ended.push(request.headers['mcp-session-id'])
+      return void response.writeHead(200).end()
+    }
     const body = (await json(request)) as Rpc
     const { id, method } = body
     posted.push(body)
@@ -70,8 +93,8 @@ async function startServer() {
     const capabilities = { resources: { subscribe: true } }
     const greeting = { protocolVersion: '2025-11-25', capabilities, serverInfo: { name: 'by hand', version: '1' } }
     const results: Record<string, object> = { initialize: greeting, 'resources/subscribe': {} }
-    const result = results[method]
-    const outcome = result ? { result } : { error: { code: -32601, message: 'Method not found' } }
+    const result = body.params?.uri === 'doc://gone' ? null : results[method]
+    const outcome = result ? { result } : { error: { code: -32601, message: 'Unknown' } }
     if (method === 'initialize') response.setHeader('mcp-session-id', `session-${(sessions += 1)}`)
     response.writeHead(200, { 'content-type': 'application/json' })
     response.end(JSON.stringify({ jsonrpc: '2.0', id, ...outcome }))
@@ -84,6 +107,7 @@ async function startServer() {
   return {
     url: `${await listening(http)}/mcp`,
     posted,
+    ended,
     streams,
     tell(message: object) {
       for (const stream of streams) stream.write(`data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`)

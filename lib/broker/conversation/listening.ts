@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { AgentFacts, Caller, ToolCall } from '#lib/guardrails/rules/facts.ts'
@@ -135,20 +136,25 @@ export async function listenModern(
   throw new UpstreamFailure('refused', `it does not let itself be listened to now (${reply.error.code})`)
 }
 
-/** Listens at a server with sessions in one opened for it; what is watched is subscribed to in it. False when it keeps no sessions, or has no streams. */
+/** Listens at a server with sessions in one opened for it; what is watched is subscribed to in it. False when it keeps no sessions, has no streams, or refuses all that is asked of it. */
 export async function listenInSession(
   connection: UpstreamConnection,
   options: {
     uris: readonly string[]
+    /** Whether it tells something besides. */
+    tellsMore: boolean
     signal: AbortSignal
     /** How long the server has for each step until it tells something. */
     beginMs: number
     room: Room
-    begun: () => void
+    /** Called with what of it the server has not refused. */
+    begun: (watched: string[]) => void
     told: (message: RpcMessage) => Promise<void>
   },
 ): Promise<boolean> {
-  const { uris, signal: given, room, begun, told } = options
+  const { uris, room, begun, told } = options
+  const leaving = new AbortController()
+  const given = AbortSignal.any([options.signal, leaving.signal])
   const late = notBegun(options.beginMs)
   const session = await inTime(given, late, (signal) => connection.openSession({}, signal))
   if (!session) {
@@ -164,17 +170,22 @@ export async function listenInSession(
     )
     if (status === 405) return false
     if (!read) throw new UpstreamFailure('refused', `it gives no stream now (${status})`)
-    for (const [index, uri] of uris.entries()) {
-      const own = { session, id: index + 1, cuts: false }
-      const asked = answering(undefined, answer)
-      await inTime(given, late, (signal) =>
+    const watched: string[] = []
+    const asked = answering(undefined, answer)
+    for (const uri of uris) {
+      const own = { session, id: randomUUID(), cuts: false }
+      const { ok } = await inTime(given, late, (signal) =>
         connection.request({ method: 'resources/subscribe', params: { uri }, signal, own, relay: asked }),
       )
+      if (ok) watched.push(uri)
     }
-    begun()
+    if (watched.length === 0 && !options.tellsMore) return false
+    begun(watched)
     await read()
     return true
   } finally {
+    // The stream may be open and not read.
+    leaving.abort()
     connection.endSession(session, AbortSignal.timeout(2000)).catch(() => {})
   }
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { deadlineOf, limitsFor } from '../limits.ts'
 import { CallEnded, type Running } from '../in-flight.ts'
 import { messageFor } from '../methods.ts'
@@ -89,7 +90,7 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
   let reply: RpcReply | null = null
   try {
     const envelope = talk.envelope({ shared: false })
-    const own = { session, id: 1, cuts: false }
+    const own = { session, id: randomUUID(), cuts: false }
     reply = await connection.request({
       ...messageFor(request.params, tool),
       trace,
@@ -158,7 +159,7 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
     },
   }
   const envelope = talk.envelope({ shared: false })
-  const own = { session, id: 1, cuts: false }
+  const own = { session, id: randomUUID(), cuts: false }
   const sent = connection.request({
     ...messageFor(request.params, tool),
     trace,
