@@ -18,9 +18,14 @@ export function bufferAudit(tx: Tx, row: AuditRow): void {
   rows.push(row)
 }
 
-/** Appends what was collected, in order; the head's lock is held from here to the commit. */
+/**
+ * Appends what was collected, in order; the head's lock is held from here to the commit. Every call of every agent waits for it: from here on nobody lies
+ * idle for longer than the connection says, whatever the transaction has allowed itself.
+ */
 export async function flushAudit(tx: Tx): Promise<void> {
   const rows = pending.get(tx) ?? []
   pending.delete(tx)
-  if (rows.length > 0) await tx.$queryRaw`select audit_append(${JSON.stringify(rows)}::jsonb)`
+  if (rows.length === 0) return
+  await tx.$queryRaw`
+    select set_config('idle_in_transaction_session_timeout', null, true), audit_append(${JSON.stringify(rows)}::jsonb)`
 }

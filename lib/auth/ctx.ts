@@ -1,5 +1,5 @@
 import { DomainError, invariant } from '#lib/core/errors.ts'
-import type { Db, Tx } from '#lib/db/client.ts'
+import { type Db, letLast, type Tx } from '#lib/db/client.ts'
 import { flushAudit, openAudit } from '#lib/audit/buffer.ts'
 import { type Permission, rolesWith, roleLabel } from './permissions.ts'
 
@@ -76,15 +76,17 @@ export function inTx<T>(
 ): Promise<T> {
   if (ctx.tx) return work(ctx.tx, { ...ctx, tx: ctx.tx })
   invariant(ctx.db, 'a context has a database')
+  const { timeoutMs } = options
   return ctx.db.$transaction(
     async (tx) => {
+      if (timeoutMs !== undefined) await letLast(tx, timeoutMs)
       openAudit(tx)
       await ctx.precondition?.(tx)
       const outcome = await work(tx, { ...ctx, tx })
       await flushAudit(tx)
       return outcome
     },
-    options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs },
+    timeoutMs === undefined ? {} : { timeout: timeoutMs },
   )
 }
 

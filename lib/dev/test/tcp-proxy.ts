@@ -9,6 +9,8 @@ export type TcpProxy = {
   cut(): Promise<void>
   /** Keeps connections open and passes nothing on, in either direction. */
   freeze(): void
+  /** Freezes, of itself, before it passes on words that a client says next; resolves then. Those are lost. */
+  freezeBefore(words: string): Promise<void>
   /** Back to normal; what was frozen flows on. */
   restore(): Promise<void>
   stop(): Promise<void>
@@ -20,6 +22,11 @@ export async function startTcpProxy(address: string): Promise<TcpProxy> {
   const target = { host: url.hostname, port: Number(url.port) }
   const sockets = new Set<Socket>()
   let frozen = false
+  let awaited: { words: string; heard: () => void } | null = null
+  const freeze = (): void => {
+    frozen = true
+    for (const socket of sockets) socket.pause()
+  }
   const make = () =>
     createServer((near) => {
       const far = connect(target)
@@ -34,7 +41,12 @@ export async function startTcpProxy(address: string): Promise<TcpProxy> {
             sockets.delete(from)
             to.destroy()
           })
-        from.on('data', (chunk) => to.write(chunk))
+        from.on('data', (chunk) => {
+          if (!awaited || from !== near || !chunk.includes(awaited.words)) return void to.write(chunk)
+          freeze()
+          awaited.heard()
+          awaited = null
+        })
         if (frozen) from.pause()
       }
     })
@@ -54,9 +66,11 @@ export async function startTcpProxy(address: string): Promise<TcpProxy> {
     port,
     url: url.href,
     cut,
-    freeze() {
-      frozen = true
-      for (const socket of sockets) socket.pause()
+    freeze,
+    freezeBefore(words) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      awaited = { words, heard: resolve }
+      return promise
     },
     async restore() {
       frozen = false

@@ -41,8 +41,9 @@ export async function recordHistory(ctx: Ctx): Promise<RecordedHistory> {
   // Held to the end of all that follows, which are many transactions.
   return await ctx.db.$transaction(
     async (lock) => {
-      // It waits for another seeding, which takes longer than anything else may.
+      // It waits for another seeding, which takes longer than anything else may, and asks for nothing while it is held.
       await lock.$executeRaw`set local lock_timeout = 0`
+      await lock.$executeRaw`set local idle_in_transaction_session_timeout = 0`
       await lock.$executeRaw`select pg_advisory_xact_lock(hashtext('demo_history'))`
       const prepared = await inTx(ctx, (tx) => prepare(tx, ctx.now), { timeoutMs })
       if (!prepared) return nothing
