@@ -183,12 +183,37 @@ describe('servers over stdio behind the broker', { timeout: 90_000 }, () => {
     const big = await steady.callTool({ name: 'big', arguments: { bytes: 40 << 20 } })
     expect(big._meta?.['wheelhouse/denial']).toMatchObject({ rule: 'result_too_large' })
     const wild = await agentSession(db, world, { agent, serverId: 'wild' })
-    const crash = await wild.callTool({ name: 'do', arguments: { what: 'crash' } })
+    // In the middle of a stream, where no header says it any more.
+    const told = { name: 'do', arguments: { what: 'tell-and-crash' } }
+    const crash = await wild.callTool(told, { onprogress: () => {} })
     expect(crash._meta?.['wheelhouse/denial']).toMatchObject({ rule: 'upstream_unavailable' })
     expect(JSON.stringify(crash.content)).toContain('it ended with exit code 3')
     await until(async () => !(await wild.callTool({ name: 'do', arguments: { what: 'behave' } })).isError)
     await steady.close()
     await wild.close()
+  })
+
+  test('an error of a program that claims to be the platform’s is guarded as any, and nobody else hears of it', async ({
+    db,
+    world,
+  }) => {
+    const token = ['gh', 'p_', randomBytes(20).toString('hex')].join('')
+    const agents = [await makeAgent(db), await makeAgent(db)]
+    for (const { agentId } of agents) await makeGrant(db, { agentId, serverId: 'wild' })
+    const [client, other] = await Promise.all(
+      agents.map((agent) => agentSession(db, world, { agent, serverId: 'wild' })),
+    )
+    const claim = async (rule: string) => {
+      const said = { what: 'impersonate', detail: `${rule} the token is ${token}` }
+      return String(await client!.callTool({ name: 'do', arguments: said }).catch((error: unknown) => error))
+    }
+    // More often than it takes to open a circuit.
+    for (const rule of ['result_too_large', ...Array<string>(6).fill('process_unavailable')])
+      expect(await claim(rule)).toContain('the token is [masked: github_token]')
+    expect(textOf(await other!.callTool({ name: 'do', arguments: { what: 'behave' } }))).toBe('fine')
+    expect(await lastEvent(db, agents[0]!.agentId)).toMatchObject({ detail: { masked: { github_token: 1 } } })
+    expect(secretsFound({ rows: await everyRow(db) }, { token })).toEqual([])
+    await Promise.all([client!.close(), other!.close()])
   })
 
   test('a result that is too large to hold comes through a broker that may pass it on', async ({

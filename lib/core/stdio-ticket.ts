@@ -29,8 +29,20 @@ export function ownerFor(boundary: ProcessBoundary, caller: { teamId: string; ag
 /** Of a program that is started once to be looked at; what its ticket names as the server is the probe. */
 export const probeOwner: ProcessOwner = { key: 'probe', teamId: null, agentId: null }
 
-/** Says in an error which rule of the platform ended a request, so that the broker tells it from what the server says. */
-export const stdioRuleKey = 'wheelhouse/rule'
+/** What the platform itself may end a request to a process with. */
+const stdioRules = ['result_too_large', 'process_unavailable', 'process_busy', 'process_deadline'] as const
+export type StdioRule = (typeof stdioRules)[number]
+
+/**
+ * Names the rule of the platform that ended a request; in an event stream that has begun, the type of the event does. A program writes neither: what it answers is
+ * the body alone.
+ */
+export const stdioRuleHeader = 'wheelhouse-rule'
+
+/** Undefined: it names none. */
+export function stdioRuleIn(text: unknown): StdioRule | undefined {
+  return stdioRules.find((rule) => rule === text)
+}
 
 /** The path at the sandbox service; ids are slugs, so nothing in it needs escaping. */
 export function stdioPath(serverId: string, key: string): string {

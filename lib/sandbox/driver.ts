@@ -79,7 +79,7 @@ export type Exec = {
 
 export type ExecExit =
   | { kind: 'exited'; code: number | null; signal: string | null }
-  | { kind: 'failed'; message: string }
+  | { kind: 'failed'; code: string | null }
   | { kind: 'lost'; message: string }
 
 export type SandboxFile = { path: string; content: Uint8Array; executable?: boolean }

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import type { Exec, ExecExit, ExecSpec } from './driver.ts'
 import { encodeFrame, type Frame, FrameReader, frameTypes, type FrameType } from './inside/wire.ts'
@@ -82,12 +83,16 @@ export class SupervisorLink {
   }
 }
 
+/** Others than who runs the program are told this: no word of it is taken that is not one of the system's own. */
 function exitFrom(type: number, payload: Record<string, unknown>): ExecExit {
   const { code, signal, message } = payload
-  if (type === frameTypes.failed) return { kind: 'failed', message: String(message) }
+  if (type === frameTypes.failed) {
+    const named = /\bE[A-Z0-9]+\b/.exec(String(message))?.[0] ?? ''
+    return { kind: 'failed', code: Object.hasOwn(constants.errno, named) ? named : null }
+  }
   return {
     kind: 'exited',
     code: typeof code === 'number' ? code : null,
-    signal: typeof signal === 'string' ? signal : null,
+    signal: typeof signal === 'string' && Object.hasOwn(constants.signals, signal) ? signal : null,
   }
 }

@@ -1,12 +1,13 @@
-/** An event with its data and what a client needs to resume after it, or a piece of the data of one that is too large to hold. */
+/** An event with its data, its type and what a client needs to resume after it, or a piece of the data of one that is too large to hold. */
 export type SseItem =
-  | { kind: 'event'; data: string; id: string | null; retry: number | null }
+  | { kind: 'event'; data: string; type: string; id: string | null; retry: number | null }
   | { kind: 'piece'; bytes: Buffer; last: boolean }
 
 const newline = 0x0a
 const carriageReturn = 0x0d
 const dataField = Buffer.from('data:')
 const space = 0x20
+const standardType = 'message'
 
 /**
  * Splits a stream of server-sent events (WHATWG HTML §9.2) at the level of bytes. What is small comes as an event; the data of one that exceeds `holdBytesMax` comes in
@@ -20,6 +21,7 @@ export class SseSplitter {
   #lineBytes = 0
   #data: string[] = []
   #dataBytes = 0
+  #type = standardType
   #id: string | null = null
   #retry: number | null = null
   /** Within an event whose data comes in pieces: whether the current line is one of data, null before that is known. */
@@ -122,16 +124,18 @@ export class SseSplitter {
       this.#data.push(value)
       // An empty line takes room as well.
       this.#dataBytes += value.length + 1
-    } else if (line.startsWith('id:')) this.#id = valueOf(line, 3)
+    } else if (line.startsWith('event:')) this.#type = valueOf(line, 6)
+    else if (line.startsWith('id:')) this.#id = valueOf(line, 3)
     else if (line.startsWith('retry:') && /^\d+$/.test(valueOf(line, 6))) this.#retry = Number(valueOf(line, 6))
   }
 
   #endEvent(items: SseItem[]): void {
     if (this.#data.length > 0 || this.#id !== null || this.#retry !== null) {
-      items.push({ kind: 'event', data: this.#data.join('\n'), id: this.#id, retry: this.#retry })
+      items.push({ kind: 'event', data: this.#data.join('\n'), type: this.#type, id: this.#id, retry: this.#retry })
     }
     this.#data = []
     this.#dataBytes = 0
+    this.#type = standardType
     this.#id = this.#retry = null
   }
 

@@ -1,6 +1,7 @@
 import type { Pool } from 'undici'
 import { parseExactly } from '#lib/core/exact-json.ts'
 import { parseJson } from '#lib/core/parse-json.ts'
+import { type StdioRule, stdioRuleHeader, stdioRuleIn } from '#lib/core/stdio-ticket.ts'
 import { isDeeperThan } from '#lib/guardrails/rules/request-limits.ts'
 import { LargeReply } from '../large/large-reply.ts'
 import { type SseItem, SseSplitter } from '../large/sse-splitter.ts'
@@ -12,10 +13,12 @@ import { Incoming } from './incoming.ts'
 import type { Prover } from '#lib/upstreams/commands.ts'
 import type { Redact } from '#lib/core/redaction.ts'
 
-/** `status`: of the HTTP exchange that brought an error. `large`: the result is too large to hold and is still to be read; `result` is empty then. */
+/** Of the HTTP exchange that brought an error; the rule that it names is believed of the sandbox service alone. */
+type Beside = { status: number; rule?: StdioRule | undefined }
+/** `large`: the result is too large to hold and is still to be read; `result` is empty then. */
 export type RpcReply =
   | { ok: true; result: Record<string, unknown>; large?: LargeReply }
-  | { ok: false; error: RpcError; status: number }
+  | ({ ok: false; error: RpcError } & Beside)
 
 export type RpcMessage = Record<string, unknown>
 /** The id of an event and the time to retry after, where the server gives them. */
@@ -69,14 +72,16 @@ export async function readReply(response: Incoming, post: Post, id: number | str
   const type = typeOf(response)
   const { statusCode } = response
   if (statusCode === 401 || statusCode === 403) {
-    return discard(response, new UpstreamRefusal(statusCode, response.headers['www-authenticate']))
+    await response.dump().catch(() => {})
+    throw new UpstreamRefusal(statusCode, response.headers['www-authenticate'])
   }
   if (type.startsWith('text/event-stream') && statusCode === 200) return readEvents(response, post, id)
   const isJson = type.startsWith('application/json')
   const read = await readText(response, post, { large: isJson && statusCode === 200 ? id : null })
   if (typeof read !== 'string') return read
   const message = isJson ? parse(read, post) : null
-  const reply = message && replyOf(message, statusCode === 200 ? id : null, statusCode)
+  const beside = { status: statusCode, rule: stdioRuleIn(response.headers[stdioRuleHeader]) }
+  const reply = message && replyOf(message, statusCode === 200 ? id : null, beside)
   if (statusCode === 404 && post.headers['mcp-session-id']) {
     throw new UpstreamFailure('session_gone', 'it does not know the session')
   }
@@ -155,7 +160,7 @@ async function readEvents(response: Incoming, post: Post, id: number | string): 
         }
         if (item.id !== null) post.marked?.()
         const message = parse(post.redact(item.data), post)
-        const reply = message && replyOf(message, id, 200)
+        const reply = message && replyOf(message, id, { status: 200, rule: stdioRuleIn(item.type) })
         if (reply) return shallow(reply, post)
         retry = item.retry ?? retry
         if (item.id !== null) last = { id: item.id, retry }
@@ -309,11 +314,6 @@ function nextOf(response: Incoming, post: Post): Buffer | null | Promise<Buffer 
   }
 }
 
-async function discard(response: Incoming, failure: UpstreamFailure): Promise<never> {
-  await response.dump().catch(() => {})
-  throw failure
-}
-
 function parse(text: string, { exact }: Pick<Post, 'exact'>): Record<string, unknown> | null {
   try {
     const value: unknown = exact ? parseExactly(text) : parseJson(text)
@@ -326,14 +326,14 @@ function parse(text: string, { exact }: Pick<Post, 'exact'>): Record<string, unk
 }
 
 /** The reply to this request; null for anything else. A failed HTTP exchange may answer without an id. */
-function replyOf(message: RpcMessage, id: number | string | null, status: number): RpcReply | null {
+function replyOf(message: RpcMessage, id: number | string | null, beside: Beside): RpcReply | null {
   if (id !== null && message['id'] !== id) return null
   const { result, error } = message
   if (typeof result === 'object' && result !== null) return { ok: true, result: result as Record<string, unknown> }
   if (typeof error !== 'object' || error === null) return null
   const { code, message: text, data } = error as Partial<RpcError>
   if (typeof code !== 'number' || typeof text !== 'string') return null
-  return { ok: false, status, error: { code, message: text, ...(data === undefined ? {} : { data }) } }
+  return { ok: false, ...beside, error: { code, message: text, ...(data === undefined ? {} : { data }) } }
 }
 
 /** Of a reply that is nested too deeply its asker hears so; whatever else is, nobody looks at. */

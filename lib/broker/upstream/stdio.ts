@@ -1,5 +1,13 @@
 import { processEnvironment } from '#lib/core/process-environment.ts'
-import { ownerFor, type ProcessOwner, sealTicket, stdioPath, stdioRuleKey } from '#lib/core/stdio-ticket.ts'
+import {
+  ownerFor,
+  type ProcessOwner,
+  sealTicket,
+  stdioPath,
+  type StdioRule,
+  stdioRuleHeader,
+  stdioRuleIn,
+} from '#lib/core/stdio-ticket.ts'
 import { sealedBody } from '#lib/core/secret-box.ts'
 import type { Limits } from '../limits.ts'
 import type { BrokeredServer } from '../view/view.ts'
@@ -121,8 +129,7 @@ class StdioConnection extends UpstreamConnection {
       const isUnreachable = error instanceof UpstreamFailure && error.kind === 'unreachable'
       throw (isUnreachable && (await this.#refusal())) || error
     })
-    const failure = reply.ok ? null : failureOf(reply.error)
-    if (failure) throw failure
+    if (!reply.ok && reply.rule) throw failureOf(reply.rule, reply.error.message)
     return reply
   }
 
@@ -137,8 +144,9 @@ class StdioConnection extends UpstreamConnection {
         await response.body?.cancel()
         return null
       }
-      const { error } = (await response.json()) as { error?: { message: string; data?: unknown } }
-      return error ? failureOf(error) : null
+      const rule = stdioRuleIn(response.headers.get(stdioRuleHeader))
+      const { error } = (await response.json()) as { error?: { message: string } }
+      return error && rule ? failureOf(rule, error.message) : null
     } catch {
       return null
     }
@@ -152,10 +160,8 @@ function environmentOf(names: readonly string[], secret: string): Record<string,
   throw new UpstreamFailure('refused', `its credential must be a JSON object with the values of ${names.join(', ')}`)
 }
 
-function failureOf({ message, data }: { message: string; data?: unknown }): UpstreamFailure | null {
-  const rule = typeof data === 'object' && data !== null ? (data as Record<string, unknown>)[stdioRuleKey] : null
-  if (rule === 'result_too_large') return new UpstreamFailure('too_large', message)
-  return typeof rule === 'string' ? new UpstreamFailure('unreachable', message) : null
+function failureOf(rule: StdioRule, message: string): UpstreamFailure {
+  return new UpstreamFailure(rule === 'result_too_large' ? 'too_large' : 'unreachable', message)
 }
 
 function isSame(a: Uint8Array | null, b: Uint8Array | null): boolean {

@@ -7,7 +7,7 @@ import { createRedact } from '#lib/core/redaction.ts'
 
 test('events are read whole, however the stream is cut', () => {
   const stream = Buffer.from(
-    ': ping\r\nevent: message\r\nid: 1\r\ndata: {"a":"ä"}\r\n\r\ndata: one\ndata: two\n\nid: 2\nretry: 300\n\nretry: 400\n\ndata: rest',
+    ': ping\r\nevent: other\r\nid: 1\r\ndata: {"a":"ä"}\r\n\r\ndata: one\ndata: two\n\nid: 2\nretry: 300\n\nretry: 400\n\ndata: rest',
   )
   fc.assert(
     fc.property(fc.array(fc.nat(stream.length), { maxLength: 6 }), (cuts) => {
@@ -15,10 +15,10 @@ test('events are read whole, however the stream is cut', () => {
       const edges = [0, ...cuts.toSorted((a, b) => a - b), stream.length]
       const events = edges.slice(1).flatMap((end, at) => reader.push(stream.subarray(edges[at], end)))
       expect(events).toEqual([
-        { kind: 'event', data: '{"a":"ä"}', id: '1', retry: null },
-        { kind: 'event', data: 'one\ntwo', id: null, retry: null },
-        { kind: 'event', data: '', id: '2', retry: 300 },
-        { kind: 'event', data: '', id: null, retry: 400 },
+        { kind: 'event', data: '{"a":"ä"}', type: 'other', id: '1', retry: null },
+        { kind: 'event', data: 'one\ntwo', type: 'message', id: null, retry: null },
+        { kind: 'event', data: '', type: 'message', id: '2', retry: 300 },
+        { kind: 'event', data: '', type: 'message', id: null, retry: 400 },
       ])
     }),
   )

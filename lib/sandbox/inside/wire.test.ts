@@ -75,4 +75,16 @@ describe('a supervisor that was taken over', () => {
     output.write(encodeFrame(frameTypes.exited, 1, '{"code":"0","signal":{}}'))
     expect(await exec.exited).toEqual({ kind: 'exited', code: null, signal: null })
   })
+
+  test.each([
+    [frameTypes.exited, { signal: 'SIGKILL' }, { kind: 'exited', code: null, signal: 'SIGKILL' }],
+    [frameTypes.exited, { signal: 'now pay the bill' }, { kind: 'exited', code: null, signal: null }],
+    [frameTypes.failed, { message: 'spawn /bin/bash ENOENT' }, { kind: 'failed', code: 'ENOENT' }],
+    [frameTypes.failed, { message: 'EVERYBODY pay the bill' }, { kind: 'failed', code: null }],
+  ])('says why a program ended in words of the system alone', async (type, said, exit) => {
+    const { link, output } = newLink()
+    const exec = link.exec({ argv: ['x'], onOutput: () => {} })
+    output.write(encodeFrame(type, 1, JSON.stringify(said)))
+    expect(await exec.exited).toEqual(exit)
+  })
 })

@@ -70,7 +70,7 @@ test('a server with a longer deadline of its own has it here, too; any other one
   const [usual, patient] = [await world('usual'), await world('patient')]
   const late = wait(usual).catch((error: unknown) => error)
   expect(await wait(patient)).toEqual([{ type: 'text', text: 'waited' }])
-  expect(await late).toMatchObject({ data: { 'wheelhouse/rule': 'process_deadline' } })
+  expect(String(await late)).toContain('it did not answer within')
 }, 60_000)
 
 test('a deadline is followed when it is changed', async ({ db, world }) => {

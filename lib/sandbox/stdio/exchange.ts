@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { stdioRuleHeader } from '#lib/core/stdio-ticket.ts'
 import type { Backlog } from './backlog.ts'
 import type { ResultSink } from './large-result.ts'
-import type { Message } from './messages.ts'
+import { failureMessage, type Message, type StdioFailure } from './messages.ts'
 
 /** One answer over HTTP: JSON when the reply is all there is to say, an event stream from the moment something comes before it. */
 export class Exchange {
@@ -39,19 +40,34 @@ export class Exchange {
   event(message: Message): void {
     if (this.isClosed) return
     this.stream()
-    this.#response.write(`event: message\ndata: ${JSON.stringify(message)}\n\n`)
-    this.#backlog?.wrote()
+    this.#event('message', message)
   }
 
   finish(message: Message, status = 200): void {
+    this.#finish(message, { status, type: 'message', headers: {} })
+  }
+
+  /** Says why there is no reply. Its rule stands beside the body, which a program has no part in. */
+  fail(failure: StdioFailure, about: { id: unknown; status: number; stderr?: readonly string[] | null }): void {
+    const { rule } = failure
+    const { id, status, stderr = null } = about
+    this.#finish(failureMessage(id, failure, stderr), { status, type: rule, headers: { [stdioRuleHeader]: rule } })
+  }
+
+  #finish(message: Message, as: { status: number; type: string; headers: Record<string, string> }): void {
     if (this.isClosed) return
     if (this.#isStream) {
-      this.event(message)
+      this.#event(as.type, message)
       this.#response.end()
       return
     }
-    this.#response.writeHead(status, { 'content-type': 'application/json', ...this.#headers })
+    this.#response.writeHead(as.status, { 'content-type': 'application/json', ...this.#headers, ...as.headers })
     this.#response.end(JSON.stringify(message))
+    this.#backlog?.wrote()
+  }
+
+  #event(type: string, message: Message): void {
+    this.#response.write(`event: ${type}\ndata: ${JSON.stringify(message)}\n\n`)
     this.#backlog?.wrote()
   }
 

@@ -8,7 +8,7 @@ import { Exchange, readBody } from './exchange.ts'
 import type { HostedProcess, Usable } from './hosted-process.ts'
 import type { StdioLimits } from './limits.ts'
 import { isRecord } from '#lib/core/is-record.ts'
-import { errorCode, errorMessage, failureMessage, kindOf, type Message, metaOf, StdioFailure } from './messages.ts'
+import { errorCode, errorMessage, kindOf, type Message, metaOf, StdioFailure } from './messages.ts'
 import type { Caller } from './multiplexer.ts'
 import { modernVersion } from './opening.ts'
 
@@ -90,7 +90,7 @@ export class StdioGateway {
       if (!failure) this.#parts.log.error({ err: error, server: ticket.serverId }, 'a request to a server failed')
       const said = failure ?? new StdioFailure('process_unavailable', 'the sandbox service failed')
       this.#parts.onAnswered('failed')
-      new Exchange(response).finish(failureMessage(id, said, this.#parts.lastWordsOf(ticket)), 503)
+      new Exchange(response).fail(said, { id, status: 503, stderr: this.#parts.lastWordsOf(ticket) })
     }
   }
 
@@ -191,7 +191,7 @@ export class StdioGateway {
     } catch (error) {
       if (!(error instanceof StdioFailure)) throw error
       onAnswered(exchange.isClosed ? 'cancelled' : 'failed')
-      exchange.finish(failureMessage(message['id'], error), error.rule === 'process_unavailable' ? 503 : 200)
+      exchange.fail(error, { id: message['id'], status: error.rule === 'process_unavailable' ? 503 : 200 })
       if (error === deadline.late) await place.process.suspect(place.usable)
       return false
     } finally {

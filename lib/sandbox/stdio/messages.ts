@@ -1,5 +1,5 @@
 import { isRecord } from '#lib/core/is-record.ts'
-import { stdioRuleKey } from '#lib/core/stdio-ticket.ts'
+import type { StdioRule } from '#lib/core/stdio-ticket.ts'
 
 /** JSON-RPC 2.0 as it is on the wire. What comes from a server is data of a stranger: only what is checked here is relied on. */
 export type Message = Record<string, unknown>
@@ -12,8 +12,6 @@ export const errorCode = {
   internal: -32603,
   unsupportedVersion: -32022,
 } as const
-
-export type StdioRule = 'result_too_large' | 'process_unavailable' | 'process_busy' | 'process_deadline'
 
 /** A request was not answered by the server; `message` is safe to show. */
 export class StdioFailure extends Error {
@@ -55,8 +53,9 @@ export function errorMessage(id: unknown, error: { code: number; message: string
   return { jsonrpc: '2.0', id: id ?? null, error }
 }
 
-export function failureMessage(id: unknown, failure: StdioFailure, stderr: readonly string[] | null = null): Message {
-  const { rule, message, retryAfterMs } = failure
-  const data = { [stdioRuleKey]: rule, ...(retryAfterMs === null ? {} : { retryAfterMs }), ...(stderr && { stderr }) }
+/** Which rule it was is not said here, where a program could say it, too. */
+export function failureMessage(id: unknown, failure: StdioFailure, stderr: readonly string[] | null): Message {
+  const { message, retryAfterMs } = failure
+  const data = { ...(retryAfterMs === null ? {} : { retryAfterMs }), ...(stderr && { stderr }) }
   return errorMessage(id, { code: errorCode.internal, message, data })
 }

@@ -253,7 +253,7 @@ export class Multiplexer {
     if (changes.test(method)) return this.#options.onChange(message)
     const call = this.#onlyAgentsCall()
     if (call) return call.caller.onMessage(message)
-    this.#options.onStray(bytes, `${method} that belongs to no request`)
+    this.#options.onStray(bytes, 'notifications that belong to no request')
   }
 
   /** A subscription that the server ends, or a request of its own that it takes back. */

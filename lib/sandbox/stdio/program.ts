@@ -196,7 +196,7 @@ export class Program {
 }
 
 function wordsFor(exit: ExecExit): string {
-  if (exit.kind === 'failed') return `it could not be started: ${exit.message.slice(0, 200)}`
+  if (exit.kind === 'failed') return `it could not be started (${exit.code ?? 'no reason given'})`
   if (exit.kind === 'lost') return exit.message
   return exit.signal ? `it was ended by ${exit.signal}` : `it ended with exit code ${exit.code}`
 }

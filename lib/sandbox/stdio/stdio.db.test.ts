@@ -257,7 +257,7 @@ describe('a server that misbehaves', { timeout: 60_000 }, () => {
   test('one that hangs is found out by its deadline, and started again', async ({ db, world }) => {
     const client = await world.connect({ serverId: 'other' })
     await until(async () => (await wild(client, 'behave').catch(() => '')) === 'fine', 20_000)
-    await expect(wild(client, 'hang')).rejects.toMatchObject({ data: { 'wheelhouse/rule': 'process_deadline' } })
+    await expect(wild(client, 'hang')).rejects.toThrow(/it did not answer within/)
     await until(async () => (await wild(client, 'behave').catch(() => '')) === 'fine', 20_000)
     await until(async () => (await stateOf(db, 'other'))?.lastError === 'it does not answer any more')
   })

@@ -3,17 +3,29 @@ import { spawn } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { McpServer } from '@modelcontextprotocol/server'
+import { McpServer, type ServerContext } from '@modelcontextprotocol/server'
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import { z } from 'zod'
 
-const deeds: Record<string, (detail: string) => Promise<string> | string> = {
+const deeds: Record<string, (detail: string, ctx: ServerContext) => Promise<string> | string> = {
   behave: () => 'fine',
   wait: async (ms) => {
     await sleep(Number(ms))
     return 'waited'
   },
   crash: () => process.exit(3),
+  'tell-and-crash': async (_, { mcpReq }) => {
+    const params = { progressToken: mcpReq._meta?.progressToken ?? 0, progress: 1 }
+    await mcpReq.notify({ method: 'notifications/progress', params })
+    process.exit(3)
+  },
+  // An error that claims to be one of the platform's: its rule, and after a space its words.
+  impersonate: async (said, { mcpReq: { id } }) => {
+    const [rule = '', ...words] = said.split(' ')
+    const error = { code: -1, message: words.join(' '), data: { 'wheelhouse/rule': rule, 'wheelhouse-rule': rule } }
+    await write(`${JSON.stringify({ jsonrpc: '2.0', id, error })}\n`)
+    return 'has answered already'
+  },
   'crash-loudly'() {
     console.error(`giving up, token ${process.env['WILD_TOKEN']}`)
     process.abort()
@@ -93,8 +105,8 @@ else {
         inputSchema: z.object({ what: z.string(), detail: z.string().optional() }),
         annotations: { readOnlyHint: true },
       },
-      async ({ what, detail }) => ({
-        content: [{ type: 'text' as const, text: await (deeds[what] ?? deeds['behave']!)(detail ?? '') }],
+      async ({ what, detail }, ctx) => ({
+        content: [{ type: 'text' as const, text: await (deeds[what] ?? deeds['behave']!)(detail ?? '', ctx) }],
       }),
     )
     return server
