@@ -21,7 +21,7 @@ const base64 = /^[A-Za-z0-9+/]*={0,2}$/
 type Walk = { mask: boolean; masked: ResultFindings['masked']; marks: Set<InjectionMark> }
 
 /**
- * What a server answered with its secrets masked (when `mask` says so) and its marks of prompt injection noted. A result without either comes back as it is; otherwise only what
+ * What a server answered with its secrets masked (when `mask` says so) and its marks of prompt injection noted, in the names of members as in texts. A result without either comes back as it is; otherwise only what
  * holds a secret is copied.
  */
 export function guardResult(result: Record<string, unknown>, { mask }: { mask: boolean }): GuardedResult {
@@ -54,14 +54,37 @@ function walkArray(values: readonly unknown[], walk: Walk, place: Place): readon
 
 function walkObject(object: Record<string, unknown>, walk: Walk, place: Place): Record<string, unknown> {
   let copy: Record<string, unknown> | null = null
+  let renamed: Map<string, string> | null = null
   const mayBeMedia = place === 'in_content' && (object['type'] === 'image' || object['type'] === 'audio')
   for (const key of Object.keys(object)) {
     const value = object[key]
     if (mayBeMedia && key === 'data' && isMedia(value)) continue
+    const name = walkText(key, walk)
+    if (name !== key) (renamed ??= new Map()).set(key, name)
     const guarded = named(key, value, walk) ?? walkValue(value, walk, placeOf(key, place))
     if (guarded !== value) (copy ??= { ...object })[key] = guarded
   }
-  return copy ?? object
+  return renamed ? withNames(copy ?? object, renamed) : (copy ?? object)
+}
+
+/** The same members in the same order; of those that are called the same now the later ones are numbered, so that none is lost. */
+function withNames(object: Record<string, unknown>, names: ReadonlyMap<string, string>): Record<string, unknown> {
+  const taken = new Set(Object.keys(object))
+  const counts = new Map<string, number>()
+  const free = (name: string): string => {
+    let count = counts.get(name) ?? 0
+    let numbered: string
+    do numbered = ++count === 1 ? name : `${name} (${count})`
+    while (taken.has(numbered))
+    counts.set(name, count)
+    taken.add(numbered)
+    return numbered
+  }
+  const members = Object.entries(object).map(([key, value]) => {
+    const name = names.get(key)
+    return [name === undefined ? key : free(name), value] as const
+  })
+  return Object.fromEntries(members)
 }
 
 function placeOf(key: string, within: Place): Place {
