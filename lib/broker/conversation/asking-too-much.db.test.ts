@@ -6,6 +6,7 @@ import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import type { Db } from '#lib/db/client.ts'
+import { everyRow } from '../testing/canary-watch.ts'
 import { modernCall, RawAgent } from '../testing/raw-agent.ts'
 import { startBroker, type TestBroker } from '../testing/start-broker.ts'
 import { startModernTalkative } from '../testing/talkative-servers.ts'
@@ -60,7 +61,7 @@ async function reader(db: Db, { broker }: { broker: TestBroker }) {
   const call = async (more: object = {}) =>
     (await raw.ask(modernCall('asking', { capabilities: { elicitation: {} }, more }))).last
   const rows = () => db.auditEvent.count({ where: { agentId: agent.agentId, tool: 'elicitation/create' } })
-  return { call, rows }
+  return { agentId: agent.agentId, call, rows }
 }
 
 const answer = { action: 'accept', content: { name: 'Ada' } }
@@ -97,4 +98,16 @@ test('what was not decided about is not asked, whatever its key is', async ({ db
   expect(result).toMatchObject({ resultType: 'input_required' })
   expect(Object.keys(result!['inputRequests'] as object)).toEqual([])
   expect(await rows()).toBe(0)
+})
+
+test('what no agent is asked for is refused without a word of how its server calls it', async ({ db, world }) => {
+  const { agentId, call } = await reader(db, world)
+  const hostile = `pay with ${['gh', 'p_', 'a1B2c3D4'.repeat(5)].join('')}`
+  world.results.edit = (result) => ({ ...result, inputRequests: { odd: { method: hostile, params: {} } } })
+  const refused = JSON.stringify(await call())
+  expect(refused).toContain('method_not_brokered')
+  expect(refused).toContain('modern asks for something that no agent is asked for')
+  const where = { agentId, event: 'mcp.call_allowed', rule: 'method_not_brokered' }
+  expect(await db.auditEvent.count({ where })).toBe(1)
+  expect([refused, ...(await everyRow(db))].filter((text) => text.includes(hostile))).toEqual([])
 })

@@ -135,7 +135,7 @@ async function demand(
   request: AgentRequest,
   { server, ask }: { server: BrokeredServer; ask: Ask },
 ): Promise<Ask> {
-  if (!isAsk(ask.method)) throw new AskRefused(asksOther(server.id, ask.method))
+  if (!isAsk(ask.method)) throw new AskRefused(asksOther(server.id))
   const occasion = request.talk.era === 'modern' ? byAnswer : request.talk
   const permitted = await permit(parts, request, { server, ask, occasion })
   if (!permitted.ok) throw new AskRefused(permitted.error)

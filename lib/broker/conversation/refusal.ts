@@ -31,9 +31,9 @@ export function unanswered(method: string, ms: number): Denial {
   return { rule: 'answer_deadline', message: `${method} was not answered within ${ms} ms.` }
 }
 
-/** Why a call ends whose server asks for what no agent is asked. */
-export function asksOther(serverId: string, method: string): Denial {
-  return { rule: 'method_not_brokered', message: `${serverId} asks for ${method.slice(0, 100)}.` }
+/** Why a call ends whose server asks for what no agent is asked. How the server calls it is not said: it may be any text. */
+export function asksOther(serverId: string): Denial {
+  return { rule: 'method_not_brokered', message: `${serverId} asks for something that no agent is asked for.` }
 }
 
 /** Why an agent without an event stream is asked nothing. */

@@ -163,7 +163,7 @@ async function demand(
   { server, task, key, ask }: { server: BrokeredServer; task: BrokeredTask; key: string; ask: { method: string } },
 ): Promise<void> {
   const { serverId } = task
-  if (!isAsk(ask.method)) throw new AskRefused(asksOther(serverId, ask.method))
+  if (!isAsk(ask.method)) throw new AskRefused(asksOther(serverId))
   const call = { caller: who.caller, serverId, tool: ask.method, isMethod: true } as const
   if (task.asked.get(key) === ask.method && decide(call, parts.view, parts.now()).ok) return
   const permitted = await permit(parts, who, { server, ask, occasion: byAnswer })

@@ -115,6 +115,7 @@ describe('an agent with a session at a server of 2026-07-28', () => {
     onTestFinished(() => void (tasks.says = (said) => said))
     const failure = await failureOf(connected.tasks.getTaskResult(task.taskId, CallToolResultSchema))
     expect(failure).toMatchObject({ rule: 'method_not_brokered' })
+    expect(JSON.stringify(failure)).not.toContain('files/send')
     const where = { agentId: agent.agentId, tool: 'files/send' }
     expect(await db.auditEvent.count({ where })).toBe(0)
     const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()

@@ -127,7 +127,7 @@ async function answer(
   if (!talk.stream.accepts || !talk.session) throw new AskRefused(takesNone(server.id))
   const inputResponses: Record<string, unknown> = {}
   for (const [key, ask] of open) {
-    if (!isAsk(ask.method)) throw new AskRefused(asksOther(server.id, ask.method))
+    if (!isAsk(ask.method)) throw new AskRefused(asksOther(server.id))
     const permitted = await permit(parts, request, { server, ask, occasion: talk })
     if (!permitted.ok) throw new AskRefused(permitted.error)
     const params = relatedMeta((permitted.value.params ?? {}) as Record<string, unknown>, task.id)
