@@ -91,6 +91,7 @@ test('one fitting value holds a call, and so does one that is not there or canno
   expect(isHeld(large, lines(1, 2000))).toBe(true)
   expect(isHeld(large, lines(1, '2000'))).toBe(true)
   expect(isHeld(large, {})).toBe(true)
+  expect(isHeld(large, { lines: { '*': { amount: 1 }, '0': { amount: 2000 } } })).toBe(true)
   const inProduction = { conditions: [{ pointer: '/path', prefix: '/prod/' }] }
   expect(isHeld(inProduction, { path: '/staging/x' })).toBe(false)
   expect(isHeld(inProduction, { path: '/staging/../prod/x' })).toBe(true)

@@ -47,12 +47,17 @@ export function firstUnmet(
   return null
 }
 
-/** Every value the steps lead to; an item or key that is not there leads to `undefined`, which fits nothing. */
+/**
+ * Every value the steps lead to; an item or key that is not there leads to `undefined`, which fits nothing. So does `*` where there is no array: of an object a
+ * server may take every member, and none of them may pass for all.
+ */
 export function valuesAt(root: unknown, steps: readonly string[]): unknown[] {
   let values: unknown[] = [root]
   for (const step of steps) {
     values = values.flatMap((value): unknown[] => {
-      if (Array.isArray(value)) return step === '*' ? (value as unknown[]) : [itemAt(value, step)]
+      const isArray = Array.isArray(value)
+      if (step === '*') return isArray ? (value as unknown[]) : [undefined]
+      if (isArray) return [itemAt(value, step)]
       if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return [undefined]
       return [(value as Record<string, unknown>)[step]]
     })

@@ -20,11 +20,11 @@ export type ConditionValue = z.infer<typeof scalar>
 
 const pointer = text(200).regex(
   /^(\/([^~/]|~[01])*)+$/,
-  'Point at an argument as RFC 6901 does, such as /amount or /lines/*/account (* is every item of an array).',
+  'Point at an argument as RFC 6901 does, such as /amount or /lines/*/account (* is every item of an array, and of nothing else).',
 )
 
 /**
- * What an argument must be. `pointer` is RFC 6901 with `*` for every item of an array. It holds when the pointer finds at least one value and every value it
+ * What an argument must be. `pointer` is RFC 6901 with `*` for every item of an array; of an object it is no member, not even one that is called so. It holds when the pointer finds at least one value and every value it
  * finds fits: what is not there does not fit.
  */
 export const argumentCondition = z.union(
