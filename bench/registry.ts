@@ -66,7 +66,7 @@ async function benchSize(agents: number, databaseUrl: string): Promise<Map<strin
 
 /** `own`: it was made for this run. */
 async function benchDatabase(databaseUrl: string, own = false): Promise<Map<string, Timing[]>> {
-  const db = createDb(databaseUrl, { poolSize: 16 })
+  const db = createDb(databaseUrl, { poolSize: 16, answerMs: 600_000 })
   try {
     const ctx = (): Ctx => ({ db, actor: systemActor('bench'), now: new Date() })
     // Without an enforced set nothing is within reach.

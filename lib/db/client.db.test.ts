@@ -2,7 +2,8 @@ import pg from 'pg'
 import { expect } from 'vitest'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { startTcpProxy } from '#lib/dev/test/tcp-proxy.ts'
-import { createDb, type Db } from './client.ts'
+import { createDb, type Db, letLast, type Tx } from './client.ts'
+import { CleanPool } from './pool.ts'
 
 dbTest(
   'a database that answers nothing is waited for no longer than is said, and asked again when it answers',
@@ -78,3 +79,50 @@ dbTest('nor does one that was cut off from a database that answers again later',
   await other.end()
   await proxy.stop()
 })
+
+dbTest('every client has its limits at the database, also one that asks for none', async ({ databaseUrl }) => {
+  const db = createDb(databaseUrl, { poolSize: 1 })
+  const [limits] = await db.$queryRaw<[Record<string, string>]>`
+    select current_setting('statement_timeout') as "statement", current_setting('lock_timeout') as "lock",
+      current_setting('idle_in_transaction_session_timeout') as "idle"`
+  expect(limits).toEqual({ statement: '48s', lock: '25s', idle: '30s' })
+  await db.$disconnect()
+})
+
+dbTest(
+  'a transaction that says so is waited for longer, and whoever has its connection next is not',
+  async ({ databaseUrl }) => {
+    const db = createDb(databaseUrl, { poolSize: 1, answerMs: 3000 })
+    const slowly = (tx: Tx) => tx.$queryRaw<{ done: number }[]>`select 1 as "done" from pg_sleep(4)`
+    await expect(db.$transaction(slowly)).rejects.toThrow()
+    const lasting = db.$transaction(async (tx) => {
+      await letLast(tx, 60_000)
+      return await slowly(tx)
+    })
+    expect(await lasting).toEqual([{ done: 1 }])
+    await expect(db.$transaction(slowly)).rejects.toThrow()
+    const limit = await db.$queryRaw`show statement_timeout`
+    expect(limit).toEqual([{ statement_timeout: '2400ms' }])
+    await db.$disconnect()
+  },
+)
+
+dbTest(
+  'a connection that has not answered is used by nobody again, whoever has had it and says nothing of it',
+  async ({ databaseUrl }) => {
+    const proxy = await startTcpProxy(databaseUrl)
+    const pool = new CleanPool({ connectionString: proxy.url, max: 1, query_timeout: 3000 })
+    pool.on('error', () => {})
+    const ask = async () => {
+      const client = await pool.connect()
+      client.on('error', () => {})
+      return await client.query('select 1 as one').finally(() => client.release())
+    }
+    expect((await ask()).rows).toEqual([{ one: 1 }])
+    proxy.lose()
+    await expect(ask()).rejects.toThrow('timeout')
+    expect((await ask()).rows).toEqual([{ one: 1 }])
+    await pool.end()
+    await proxy.stop()
+  },
+)

@@ -55,6 +55,24 @@ dbTest('a connection that the server ends counts as unavailable', async ({ datab
   await db.$disconnect()
 })
 
+dbTest(
+  'a statement that is given up counts as unavailable, and so does a transaction that lay idle',
+  async ({ db, databaseUrl }) => {
+    const impatient = createDb(databaseUrl, { poolSize: 1, answerMs: 2000, idleMs: 500 })
+    expect(isDatabaseUnavailable(await failureOf(() => impatient.$queryRaw`select pg_sleep(10)`))).toBe(true)
+    const idle = await failureOf(() =>
+      impatient.$transaction(async (tx) => {
+        const [{ pid }] = await tx.$queryRaw<[{ pid: number }]>`select pg_backend_pid() as "pid"`
+        const there = () => db.$queryRaw`select 1 from pg_stat_activity where pid = ${pid}`
+        await expect.poll(there).toEqual([])
+        await tx.$queryRaw`select 1`
+      }),
+    )
+    expect(isDatabaseUnavailable(idle)).toBe(true)
+    await impatient.$disconnect()
+  },
+)
+
 dbTest('who waits too long for what another transaction holds counts as unavailable', async ({ db }) => {
   await db.team.upsert({ where: { id: 'held' }, create: { id: 'held', name: 'held' }, update: {} })
   const late = await db.$transaction(async (tx) => {

@@ -1,5 +1,5 @@
-// PostgreSQL: class 08 (connection), 25P03 (a transaction idle for too long), 53300 (too many connections), 55P03 (no lock in time), 57P01..57P03 (shutdown, crash, starting up); appendix A of its manual.
-const sqlStates = /\b(?:08[0-9A-Z]{3}|25P03|53300|55P03|57P0[1-3])\b/
+// PostgreSQL: class 08 (connection), 25P03 (a transaction idle for too long), 53300 (too many connections), 55P03 (no lock in time), 57014 (a statement that took too long), 57P01..57P03 (shutdown, crash, starting up); appendix A of its manual.
+const sqlStates = /\b(?:08[0-9A-Z]{3}|25P03|53300|55P03|57014|57P0[1-3])\b/
 // Prisma: cannot reach, timed out, refused, closed, pool exhausted, no transaction in time; its error reference.
 const prismaCodes = new Set(['P1001', 'P1002', 'P1008', 'P1011', 'P1017', 'P2024', 'P2028'])
 const systemCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH'])

@@ -4,6 +4,7 @@ import { describe, expect } from 'vitest'
 import { inTx } from '#lib/auth/ctx.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor } from '#lib/dev/test/fleet.ts'
+import { startTcpProxy } from '#lib/dev/test/tcp-proxy.ts'
 import { createLog } from '#lib/log/log.ts'
 import { enqueue, enqueueMany, type JobHandlers, jobs } from './contracts.ts'
 import { releaseDeadPools } from './dead-pools.ts'
@@ -67,6 +68,23 @@ describe('the queue', () => {
     await until(() => tries.length > 0)
     await queue.drain()
     expect(tries).toEqual([{ number: 1, last: true }])
+  })
+
+  const lost = { timeout: 180_000 }
+  dbTest('takes what is queued also after its database was lost without a word', lost, async ({ db, databaseUrl }) => {
+    const proxy = await startTcpProxy(databaseUrl)
+    let handled = 0
+    const stopRun = async () => void (handled += 1)
+    // With one hand: another one could do the work of one that still waits for an answer.
+    const queue = await startQueue({ ...queueOptions(proxy.url, { stopRun }), concurrency: 1, answerMs: 3000 })
+    const enqueueOne = () => inTx(ctxFor(db), (tx) => enqueue(tx, jobs.stopRun, { payload: { runId } }))
+    await enqueueOne()
+    await expect.poll(() => handled, { timeout: 30_000 }).toBe(1)
+    proxy.lose()
+    await enqueueOne()
+    await expect.poll(() => handled, { timeout: 60_000 }).toBe(2)
+    await queue.drain()
+    await proxy.stop()
   })
 
   dbTest(

@@ -63,9 +63,12 @@ async function main(): Promise<void> {
   const config = parseWorkerConfig()
   const log = createLog({ process: 'worker', level: config.logLevel })
   const instance = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
-  const db = createDb(config.databaseUrl, { poolSize: 16 })
+  const db = createDb(config.databaseUrl, { poolSize: 12 })
+  // Who obeys stop orders and says that it lives cannot wait long for a database that has gone without a word; who adds up days can.
+  const prompt = createDb(config.databaseUrl, { poolSize: 2, answerMs: 15_000 })
+  const patient = createDb(config.databaseUrl, { poolSize: 3, answerMs: 660_000 })
   const locks = createLocks({ databaseUrl: config.databaseUrl, poolSize: concurrency + 2, log })
-  const ctx = () => ({ db, actor: systemActor('worker'), now: new Date() })
+  const ctx = (over = db) => ({ db: over, actor: systemActor('worker'), now: new Date() })
 
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
@@ -116,7 +119,7 @@ async function main(): Promise<void> {
     what: 'saying that this worker lives',
     log,
     async work() {
-      await beatProcess(ctx(), living)
+      await beatProcess(ctx(prompt), living)
     },
   })
   const acknowledged = new Set<string>()
@@ -217,9 +220,9 @@ async function main(): Promise<void> {
         await runPackageFetch(ctx(), { packageId, store: config.packages })
       },
       async rollUpDays() {
-        await forgetOld(ctx, config)
+        await forgetOld(() => ctx(patient), config)
         const now = new Date()
-        await rollUpDays(ctx(), { from: new Date(now.getTime() - rollUpDaysBack * 86_400_000), to: now })
+        await rollUpDays(ctx(patient), { from: new Date(now.getTime() - rollUpDaysBack * 86_400_000), to: now })
         await removeUnusedPackages({ db, store: config.packages, now })
       },
     },
@@ -265,18 +268,18 @@ async function main(): Promise<void> {
       await Promise.all([listener.stop(), health.stop(), sender.close()])
       await locks.stop()
       // Who notices that it is not there any more does without being told.
-      await endProcessBeat(ctx(), living).catch(() => {})
-      await db.$disconnect()
+      await endProcessBeat(ctx(prompt), living).catch(() => {})
+      await Promise.all([db, prompt, patient].map((each) => each.$disconnect()))
     },
     abort: queue.abort,
   })
 
   /** Runs that an order covers are marked and interrupted here too, should order and launch have missed each other. */
   async function obeyStops(): Promise<void> {
-    const orders = await enforceStops(ctx())
+    const orders = await enforceStops(ctx(prompt))
     for (const { orderId, runs } of orders) {
       if (acknowledged.has(orderId)) continue
-      await acknowledgeStop(ctx(), { orderId, process: 'worker', instance, detail: { runsMarked: runs } })
+      await acknowledgeStop(ctx(prompt), { orderId, process: 'worker', instance, detail: { runsMarked: runs } })
       acknowledged.add(orderId)
       stopsAcknowledged.inc()
     }

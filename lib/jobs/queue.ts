@@ -1,5 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { Logger, parseCronItems, run, type TaskList, type WorkerEvents } from 'graphile-worker'
+import { connectionLimits } from '#lib/db/connection.ts'
+import { CleanPool } from '#lib/db/pool.ts'
 import type { Log } from '#lib/log/log.ts'
 import { type JobHandlers, jobs } from './contracts.ts'
 
@@ -10,6 +12,8 @@ export type QueueOptions = {
   crontab: Partial<Record<keyof JobHandlers, string>>
   log: Log
   concurrency: number
+  /** Until the database has answered; tests make it smaller. */
+  answerMs?: number
   onJob?: (outcome: { job: string; ok: boolean; seconds: number }) => void
   /** The queue's name for this process, as in the jobs it holds. Called once, before the first job. */
   onPool: (poolId: string) => void
@@ -28,8 +32,9 @@ export type Queue = {
 export async function startQueue(options: QueueOptions): Promise<Queue> {
   const events: WorkerEvents = new EventEmitter()
   events.on('pool:create', ({ workerPool }) => options.onPool(workerPool.id))
+  const pool = openPool(options)
   const runner = await run({
-    connectionString: options.databaseUrl,
+    pgPool: pool,
     concurrency: options.concurrency,
     noHandleSignals: true,
     // A notification starts a job at once; this is how long a lost one can delay it.
@@ -49,10 +54,22 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
     events,
   })
   return {
-    drain: async () => await runner.stop(),
+    async drain() {
+      await runner.stop()
+      await pool.end()
+    },
     abort: async () => await runner.kill(),
     ended: runner.promise,
   }
+}
+
+/** The queue's own connections would wait for ever for a database that has gone without a word. */
+function openPool({ databaseUrl, answerMs, log }: QueueOptions): CleanPool {
+  const pool = new CleanPool({ connectionString: databaseUrl, ...connectionLimits({ answerMs }) })
+  const onError = (error: Error): void => log.warn({ err: error }, 'a connection of the queue failed')
+  pool.on('error', onError)
+  pool.on('connect', (client) => client.on('error', onError))
+  return pool
 }
 
 function toTaskList(options: QueueOptions): TaskList {

@@ -11,7 +11,7 @@ import { startSandboxService } from './service.ts'
 try {
   const config = parseSandboxConfig()
   const log = createLog({ process: 'sandbox', level: config.logLevel })
-  const db = createDb(config.databaseUrl, { poolSize: 4 })
+  const db = createDb(config.databaseUrl, { poolSize: 4, answerMs: 15_000 })
   const folder = join(config.home, 'sandbox')
   const owner = await ownFolder(folder)
   const driver = createBwrapDriver({

@@ -54,7 +54,6 @@ export async function startSandboxService(options: {
     viewAgeSeconds: () => Math.min(watch.ageMs(), 86_400_000) / 1000,
   })
   const watch: StopWatch = new StopWatch({
-    db,
     databaseUrl: config.databaseUrl,
     log,
     sessions: () => sessions.ids,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { listen, type Listener } from '#lib/db/listen.ts'
-import type { Db } from '#lib/db/client.ts'
+import { createDb, type Db } from '#lib/db/client.ts'
 import { findStop, stopsRuns } from '#lib/killswitch/rules.ts'
 import type { StopScope } from '#lib/killswitch/schema.ts'
 import type { Log } from '#lib/log/log.ts'
@@ -18,7 +18,6 @@ export type StopView = {
 }
 
 type Options = {
-  db: Db
   databaseUrl: string
   log: Log
   /** The sessions whose runs are watched. */
@@ -35,6 +34,8 @@ export const viewAgeMsMax = 5000
 /** Reads stop orders and runs on every nudge and every second. When the database does not answer, the view grows old and says so. */
 export class StopWatch {
   readonly #options: Options
+  /** Connections of its own: one that does not answer is given up with the reading over it. */
+  readonly #db: Db
   #view: StopView | null = null
   #reading: Promise<void> | null = null
   #again = false
@@ -44,6 +45,7 @@ export class StopWatch {
 
   constructor(options: Options) {
     this.#options = options
+    this.#db = createDb(options.databaseUrl, { poolSize: 3, answerMs: readMsMax })
   }
 
   start(): void {
@@ -60,6 +62,7 @@ export class StopWatch {
     clearInterval(this.#timer)
     await this.#listener?.stop()
     await this.#reading
+    await this.#db.$disconnect()
   }
 
   /** Milliseconds since the database answered; infinite when it never did. */
@@ -87,8 +90,9 @@ export class StopWatch {
       this.#again = false
       const began = performance.now()
       try {
-        const { db, sessions } = this.#options
-        const reading = Promise.all([openOrders(db), findRuns(db, sessions()), findRegisteredServers(db)])
+        const db = this.#db
+        const sessions = this.#options.sessions()
+        const reading = Promise.all([openOrders(db), findRuns(db, sessions), findRegisteredServers(db)])
         const [orders, runs, servers] = await inTime(reading)
         this.#view = { orders, runs: new Map(runs.map((run) => [run.sessionId, run])), servers, readAt: began }
         this.#options.onView(this.#view)

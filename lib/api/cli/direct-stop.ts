@@ -10,7 +10,7 @@ import { alreadyStopped, tellRefusal } from '../refusals.ts'
  */
 export async function orderStopDirectly(databaseUrl: string, input: OrderStopInput & { user: string }) {
   const { user, ...order } = input
-  const db = createDb(databaseUrl, { poolSize: 1 })
+  const db = createDb(databaseUrl, { poolSize: 1, answerMs: 15_000 })
   try {
     const ctx = { db, actor: systemActor(`command line, ${user}`), now: new Date() }
     return tellRefusal(await orderStop(ctx, order), alreadyStopped)

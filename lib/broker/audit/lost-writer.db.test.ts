@@ -12,6 +12,7 @@ import { GroupCommit } from './group-commit.ts'
 
 dbTest.for([undefined, 600_000])(
   'whoever freezes between its audit rows and their commit keeps calls from being recorded for no longer than it may lie idle (a transaction of %s ms)',
+  { timeout: 120_000 },
   async (timeoutMs, { db, databaseUrl }) => {
     const log = createLog({ process: 'broker', level: 'silent' })
     const audit = new GroupCommit({ databaseUrl, log, limits: { ...standardLimits, auditWaitMs: 400 } })
@@ -19,7 +20,7 @@ dbTest.for([undefined, 600_000])(
     const append = () => audit.append(rowOf(), { happened: false }).then(() => 'recorded', String)
     expect(await append()).toBe('recorded')
     const proxy = await startTcpProxy(databaseUrl)
-    const portal = createDb(proxy.url, { poolSize: 1, idleMs: 500 })
+    const portal = createDb(proxy.url, { poolSize: 1, idleMs: 2000 })
     const frozen = proxy.freezeBefore('COMMIT')
     const id = randomUUID()
     const command = inTx(
@@ -37,7 +38,7 @@ dbTest.for([undefined, 600_000])(
       () => 'undone',
     )
     await frozen
-    await expect.poll(append, { timeout: 20_000 }).toBe('recorded')
+    await expect.poll(append, { timeout: 40_000 }).toBe('recorded')
     await proxy.stop()
     expect(await command).toBe('undone')
     expect(await db.auditEvent.count({ where: { subjectId: id } })).toBe(0)

@@ -13,8 +13,8 @@ export const dbTest = test
   .extend('database', { scope: 'file' }, async ({}, { onCleanup }): Promise<Database> => {
     const { serverUrl, template } = inject('testDatabase')
     const { databaseUrl, drop } = await cloneTemplate(serverUrl, template)
-    // A test may hold a transaction open until something else has happened, on a busy machine for long.
-    const db = createDb(databaseUrl, { poolSize: 6, idleMs: 120_000 })
+    // A test may hold a transaction open until something else has happened, and fill tables at once, on a busy machine for long.
+    const db = createDb(databaseUrl, { poolSize: 6, answerMs: 300_000, idleMs: 120_000 })
     onCleanup(async () => {
       await db.$disconnect()
       await drop()

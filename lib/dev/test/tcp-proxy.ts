@@ -11,6 +11,8 @@ export type TcpProxy = {
   freeze(): void
   /** Freezes, of itself, before it passes on words that a client says next; resolves then. Those are lost. */
   freezeBefore(words: string): Promise<void>
+  /** Passes nothing on any more over the connections there are, for good: what stood behind is gone without a word, and another one answers who connects anew. */
+  lose(): void
   /** Back to normal; what was frozen flows on. */
   restore(): Promise<void>
   stop(): Promise<void>
@@ -21,6 +23,7 @@ export async function startTcpProxy(address: string): Promise<TcpProxy> {
   const url = new URL(address)
   const target = { host: url.hostname, port: Number(url.port) }
   const sockets = new Set<Socket>()
+  const lost = new WeakSet<Socket>()
   let frozen = false
   let awaited: { words: string; heard: () => void } | null = null
   const freeze = (): void => {
@@ -72,9 +75,12 @@ export async function startTcpProxy(address: string): Promise<TcpProxy> {
       awaited = { words, heard: resolve }
       return promise
     },
+    lose() {
+      for (const socket of sockets) lost.add(socket.pause())
+    },
     async restore() {
       frozen = false
-      for (const socket of sockets) socket.resume()
+      for (const socket of sockets) if (!lost.has(socket)) socket.resume()
       if (server.listening) return
       server = make()
       server.listen(port, '127.0.0.1')

@@ -1,7 +1,7 @@
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { actorForPerson } from '#lib/auth/queries.ts'
 import type { BrokerView } from '#lib/broker/view/view.ts'
-import type { Tx } from '#lib/db/client.ts'
+import { letLast, type Tx } from '#lib/db/client.ts'
 import { createHoldRule } from '#lib/guardrails/commands.ts'
 import { stopFor } from '#lib/guardrails/rules/stops.ts'
 import { rollUpTraffic } from '#lib/metrics/commands.ts'
@@ -42,6 +42,7 @@ export async function recordHistory(ctx: Ctx): Promise<RecordedHistory> {
   return await ctx.db.$transaction(
     async (lock) => {
       // It waits for another seeding, which takes longer than anything else may, and asks for nothing while it is held.
+      await letLast(lock, timeoutMs)
       await lock.$executeRaw`set local lock_timeout = 0`
       await lock.$executeRaw`set local idle_in_transaction_session_timeout = 0`
       await lock.$executeRaw`select pg_advisory_xact_lock(hashtext('demo_history'))`
