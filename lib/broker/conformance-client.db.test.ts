@@ -31,7 +31,12 @@ const command = `${process.execPath} ${join(root, 'lib/broker/testing/conformanc
 
 /** Takes scenarios from the suite's client command and carries them out in this process. Brokers have a database of their own: one would look at the servers of the other scenarios, too. */
 const test = dbTest.extend('driver', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }): Promise<string> => {
-  const locks = createLocks({ databaseUrl, poolSize: 2, log: createLog({ process: 'test', level: 'silent' }) })
+  const locks = createLocks({
+    databaseUrl,
+    poolSize: 2,
+    waitMs: 30_000,
+    log: createLog({ process: 'test', level: 'silent' }),
+  })
   const { serverUrl, template } = inject('testDatabase')
   const brokered = await cloneTemplate(serverUrl, template)
   const brokeredDb = createDb(brokered.databaseUrl, { poolSize: 6 })

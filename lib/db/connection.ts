@@ -10,6 +10,13 @@ export const transactionMs = 30_000
 /** Whoever only waits says nothing over its connection, and would never learn that it leads nowhere: asked after so long, it knows ten seconds later. */
 export const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 20_000 }
 
+/**
+ * Columns for the statement that takes a lock of a session: PostgreSQL asks after its host by then, and ends a session whose host is gone within a
+ * minute, and with it the lock. Of itself it waits two hours for one that lost its power or its network.
+ */
+export const endWithHost = `set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '5', false),
+  set_config('tcp_keepalives_count', '4', false)`
+
 /** What differs from what every connection has. */
 export type ConnectionLimits = { answerMs?: number | undefined; idleMs?: number | undefined }
 

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import pg from 'pg'
 import { expect, onTestFinished } from 'vitest'
 import { dbTest } from '#lib/dev/test/db-test.ts'
@@ -36,7 +37,7 @@ dbTest(
   'a lock ends with its connection, and nothing else does: not its work, not the process',
   async ({ databaseUrl }) => {
     const errors = unheard()
-    const locks = createLocks({ databaseUrl, poolSize: 3, log })
+    const locks = createLocks({ databaseUrl, poolSize: 3, waitMs: 30_000, log })
     const begun = Promise.withResolvers<void>()
     const over = Promise.withResolvers<void>()
     const first = locks.exclusively('one', async () => {
@@ -85,3 +86,33 @@ dbTest(
     await proxy.stop()
   },
 )
+
+const isLinux = process.platform === 'linux'
+
+dbTest.skipIf(!isLinux)(
+  'PostgreSQL asks soon after the host of whoever has a lock, instead of after hours',
+  async ({ db, databaseUrl }) => {
+    const locks = createLocks({ databaseUrl, poolSize: 1, waitMs: 30_000, log })
+    await locks.exclusively('one', async () => {
+      const [holder] = await db.$queryRaw<[{ port: number }]>`
+        select client_port as "port" from pg_stat_activity
+        where application_name = 'wheelhouse-locks' and datname = current_database()`
+      const asksAfterSeconds = () => keepaliveSeconds({ near: Number(new URL(databaseUrl).port), far: holder.port })
+      await expect.poll(asksAfterSeconds).toBeLessThanOrEqual(60)
+    })
+    await locks.stop()
+  },
+)
+
+/** When the system asks next whether the other end of a connection is there, as Linux lists it: a timer of the kind 2, in hundredths of a second. */
+async function keepaliveSeconds({ near, far }: { near: number; far: number }): Promise<number> {
+  const port = (of: string) => Number.parseInt(of.split(':')[1]!, 16)
+  const connections = (await readFile('/proc/net/tcp', 'utf8')).trim().split('\n').slice(1)
+  for (const line of connections) {
+    const [, local, remote, , , timer] = line.trim().split(/\s+/)
+    if (port(local!) !== near || port(remote!) !== far) continue
+    const [kind, due] = timer!.split(':')
+    return kind === '02' ? Number.parseInt(due!, 16) / 100 : Number.POSITIVE_INFINITY
+  }
+  throw new Error('the connection is not listed')
+}

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { Log } from '#lib/log/log.ts'
+import { endWithHost, keepAlive } from './connection.ts'
 
 /** Locks that live in PostgreSQL and end with the process that holds them, whatever ends it. */
 export type Locks = {
@@ -8,26 +9,21 @@ export type Locks = {
   stop(): Promise<void>
 }
 
-/** Until there is a connection. */
-const connectMs = 30_000
 /** Until the database has let go of a lock; the connection of one that does not answer is closed. */
 const answerMs = 5000
-/** Whoever only waits says nothing over its connection, and would never learn that it leads nowhere. */
-const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 30_000 }
 
-/** A lock holds a connection of its own pool for as long as its work takes. With `waitMs` nobody waits longer for one, whether somebody else holds it or the database does not answer. */
-export function createLocks(options: { databaseUrl: string; poolSize: number; waitMs?: number; log: Log }): Locks {
+/** A lock holds a connection of its own pool for as long as its work takes. Nobody waits longer than `waitMs` for one, whether somebody else holds it or the database does not answer. */
+export function createLocks(options: { databaseUrl: string; poolSize: number; waitMs: number; log: Log }): Locks {
   const { databaseUrl, poolSize, waitMs, log } = options
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     max: poolSize,
     application_name: 'wheelhouse-locks',
-    connectionTimeoutMillis: waitMs ?? connectMs,
-    ...(waitMs === undefined ? {} : { lock_timeout: waitMs }),
+    connectionTimeoutMillis: waitMs,
+    lock_timeout: waitMs,
     ...keepAlive,
   })
   pool.on('error', (error) => log.warn({ err: error }, 'a lock connection failed'))
-  const wait = waitMs === undefined ? {} : { query_timeout: waitMs + answerMs }
   return {
     async exclusively(key, work) {
       const client = await pool.connect()
@@ -39,7 +35,12 @@ export function createLocks(options: { databaseUrl: string; poolSize: number; wa
       }
       client.on('error', onError)
       try {
-        await client.query({ text: 'select pg_advisory_lock(hashtextextended($1, 0))', values: [key], ...wait })
+        const lock = {
+          text: `select ${endWithHost}, pg_advisory_lock(hashtextextended($1, 0))`,
+          values: [key],
+          query_timeout: waitMs + answerMs,
+        }
+        await client.query(lock)
         return await work()
       } finally {
         const unlock = {

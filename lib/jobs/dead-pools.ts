@@ -1,9 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { endWithHost, keepAlive } from '#lib/db/connection.ts'
 import type { Log } from '#lib/log/log.ts'
 
 /** A pool may hold jobs for this long before it has taken its lock. */
 const graceSeconds = 5
+/** Until the database has answered; a lock is waited for less, so that nobody is left waiting for it there. */
+const answerMs = 15_000
+const lockMs = 10_000
 
 export type DeadPools = { stop(): Promise<void> }
 
@@ -25,7 +29,10 @@ export function releaseDeadPools(options: {
       const client = new pg.Client({
         connectionString: options.databaseUrl,
         application_name: 'wheelhouse-alive',
-        keepAlive: true,
+        connectionTimeoutMillis: answerMs,
+        query_timeout: answerMs,
+        lock_timeout: lockMs,
+        ...keepAlive,
       })
       const connection = { failed: false }
       client.on('error', () => (connection.failed = true))
@@ -49,7 +56,7 @@ export function releaseDeadPools(options: {
     while (!stopping.signal.aborted) {
       const poolId = options.poolId()
       if (poolId) {
-        await client.query('select pg_advisory_lock(hashtextextended($1, 1))', [poolId])
+        await client.query(`select ${endWithHost}, pg_advisory_lock(hashtextextended($1, 1))`, [poolId])
         return
       }
       await pause(50)

@@ -113,7 +113,7 @@ describe('the queue', () => {
 
 describe('locks', () => {
   dbTest('two at once take turns on one key, and do not wait for another', async ({ databaseUrl }) => {
-    const locks = [1, 2].map(() => createLocks({ databaseUrl, poolSize: 2, log }))
+    const locks = [1, 2].map(() => createLocks({ databaseUrl, poolSize: 2, waitMs: 30_000, log }))
     let inside = 0
     let most = 0
     const work = async () => {

@@ -45,6 +45,8 @@ import { onShutdown } from './shutdown.ts'
 
 /** Jobs at once; each may hold a lock's connection. */
 const concurrency = 10
+/** Whoever finds a run locked for longer lets others work and is tried again. */
+const lockWaitMs = 30_000
 /** Until a receiver of webhooks has answered (Standard Webhooks proposes 15 to 30 s). */
 const webhookTimeoutMs = 15_000
 /** The roll-ups of this many days are proven right every hour. */
@@ -67,7 +69,12 @@ async function main(): Promise<void> {
   // Who obeys stop orders and says that it lives cannot wait long for a database that has gone without a word; who adds up days can.
   const prompt = createDb(config.databaseUrl, { poolSize: 2, answerMs: 15_000 })
   const patient = createDb(config.databaseUrl, { poolSize: 3, answerMs: 660_000 })
-  const locks = createLocks({ databaseUrl: config.databaseUrl, poolSize: concurrency + 2, log })
+  const locks = createLocks({
+    databaseUrl: config.databaseUrl,
+    poolSize: concurrency + 2,
+    waitMs: lockWaitMs,
+    log,
+  })
   const ctx = (over = db) => ({ db: over, actor: systemActor('worker'), now: new Date() })
 
   const registry = new Registry()

@@ -170,7 +170,7 @@ describe('refreshing', () => {
       const { credentialId } = await authorized(db, upstream)
       const first = await sealedTokens(db, credentialId)
       upstream.accessTokenSeconds = 3600
-      const brokers = [1, 2].map(() => createLocks({ databaseUrl, poolSize: 2, log }))
+      const brokers = [1, 2].map(() => createLocks({ databaseUrl, poolSize: 2, waitMs: 30_000, log }))
       try {
         const ask = (at: number, refused: string | null) =>
           personToken(ctxFor(db), { secretBox, exclusively: brokers[at % 2]!.exclusively }, { credentialId, refused })
@@ -198,7 +198,7 @@ describe('refreshing', () => {
       upstream.accessTokenSeconds = 5
       const { credentialId, serverId } = await authorized(db, upstream)
       const { tokens: spent } = await db.upstreamCredential.findUniqueOrThrow({ where: { id: credentialId } })
-      const locks = createLocks({ databaseUrl, poolSize: 1, log })
+      const locks = createLocks({ databaseUrl, poolSize: 1, waitMs: 30_000, log })
       const parts = { secretBox, exclusively: locks.exclusively }
       const ask = () => personToken(ctxFor(db), parts, { credentialId, refused: null })
       try {
@@ -222,7 +222,7 @@ describe('refreshing', () => {
     const upstream = await started()
     upstream.accessTokenSeconds = 5
     const { ctx, credentialId, serverId } = await authorized(db, upstream)
-    const locks = createLocks({ databaseUrl, poolSize: 1, log })
+    const locks = createLocks({ databaseUrl, poolSize: 1, waitMs: 30_000, log })
     const slow = {
       ...secretBox,
       // Between the answer of the authorization server and the storing of it.

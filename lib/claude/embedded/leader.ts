@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { endWithHost, keepAlive } from '#lib/db/connection.ts'
 import type { Log } from '#lib/log/log.ts'
 
 /** Any constant that no other advisory lock of the product uses. */
@@ -12,12 +13,14 @@ export async function becomeLeader(options: { databaseUrl: string; log: Log; onL
   const client = new pg.Client({
     connectionString: options.databaseUrl,
     application_name: 'wheelhouse-claude-leader',
-    keepAlive: true,
+    ...keepAlive,
   })
   client.on('error', (error) => options.log.error({ err: error }, 'the leader connection failed'))
   client.on('end', options.onLost)
   await client.connect()
-  const { rows } = await client.query<{ got: boolean }>('select pg_try_advisory_lock($1) as got', [lockKey])
+  const { rows } = await client.query<{ got: boolean }>(`select ${endWithHost}, pg_try_advisory_lock($1) as got`, [
+    lockKey,
+  ])
   if (!rows[0]?.got) {
     options.log.info('another embedded Claude server runs on this database; waiting for it to end')
     await client.query('select pg_advisory_lock($1)', [lockKey])
