@@ -102,6 +102,40 @@ dbTest('what arguments were like never keeps a record back, whatever is wrong wi
   await audit.stop()
 })
 
+dbTest(
+  'while somebody holds the log, connections that were given up leave nobody behind who waits for it',
+  { timeout: 120_000 },
+  async ({ db, databaseUrl }) => {
+    const log = createLog({ process: 'broker', level: 'silent' })
+    const audit = new GroupCommit({ databaseUrl, log, limits: { ...standardLimits, auditWaitMs: 200 } })
+    await audit.start()
+    const connections = async () => {
+      const rows = await db.$queryRaw<{ pid: number }[]>`
+        select pid from pg_stat_activity where application_name = 'wheelhouse-broker-audit' and datname = current_database()`
+      return rows.map(({ pid }) => pid)
+    }
+    const held = await holdHead(db)
+    const row = rowOf()
+    const outcome = audit.append(row, { happened: true }).then(() => 'recorded', nameOf)
+    const seen = new Set<number>()
+    let most = 0
+    const anew = async () => {
+      const now = await connections()
+      for (const pid of now) seen.add(pid)
+      most = Math.max(most, now.length)
+      return seen.size
+    }
+    await expect.poll(anew, { timeout: 60_000, interval: 20 }).toBeGreaterThan(6)
+    // One that waits, and at times the one before it, which is about to end.
+    expect(most).toBeLessThan(5)
+    held.release()
+    expect(await outcome).toBe('refused')
+    const recorded = () => db.auditEvent.count({ where: { id: String(row['id']) } })
+    await expect.poll(recorded, { timeout: 30_000 }).toBe(1)
+    await audit.stop()
+  },
+)
+
 const look: ToolFacts = { serverId: 's', name: 'look', class: 'read', state: 'approved' }
 
 const nameOf = (error: unknown) => (error instanceof AuditUnavailable ? 'refused' : String(error))
@@ -132,7 +166,7 @@ async function hold(db: Db, take: (tx: Tx) => Promise<unknown>): Promise<{ relea
       held.resolve()
       await released.promise
     },
-    { timeout: 20_000 },
+    { timeout: 90_000 },
   )
   await held.promise
   return { release: released.resolve }

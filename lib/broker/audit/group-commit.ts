@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { AuditRow } from './records.ts'
+import { keepAlive } from '#lib/db/connection.ts'
 import type { Log } from '#lib/log/log.ts'
 import type { Limits } from '../limits.ts'
 import type { Situation } from '#lib/guardrails/rules/situation.ts'
@@ -247,7 +248,10 @@ export class GroupCommit {
       connectionString: this.#options.databaseUrl,
       application_name: 'wheelhouse-broker-audit',
       connectionTimeoutMillis: 3000,
-      keepAlive: true,
+      // Whoever waits for the log there ends with the connection that is given up here: it notices nothing of that, and each next one would wait behind it.
+      // A commit that waits for a replica goes on: PostgreSQL ends no commit for this.
+      statement_timeout: 2 * this.#options.limits.auditWaitMs,
+      ...keepAlive,
     })
     client.on('error', () => {
       if (this.#client === client && !this.#inFlight) this.#disconnect()
