@@ -102,6 +102,7 @@ const rows: Record<string, Row> = {
   endProcessBeat: 'platform',
   forgetFleetChanges: 'platform',
   forgetPackages: 'platform',
+  forgetServerHealth: 'platform',
   forgetServerProbes: 'platform',
   forgetStdioProcesses: { needs: 'servers:manage' },
   forgetUnregistered: job,

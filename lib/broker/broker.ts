@@ -263,7 +263,7 @@ export class Broker {
 
   async start(): Promise<void> {
     const { host, port } = this.#options.config
-    await Promise.all([this.keeper.start(), this.#audit.start(), this.#replicas.start()])
+    await Promise.all([this.keeper.start(), this.#audit.start(), this.#replicas.start(), this.#health.start()])
     this.#server.listen({ host, port })
     await once(this.#server, 'listening')
     this.discovery.start()

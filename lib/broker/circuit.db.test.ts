@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
 import { systemActor } from '#lib/auth/ctx.ts'
@@ -220,6 +221,21 @@ test('what an agent says about its session at the merged endpoint is kept while 
   }
   expect(await db.auditEvent.count({ where: { event: 'server.available' } })).toBe(before)
   expect(await state()).not.toBe('0')
+})
+
+test('a broker that was started anew in the middle of an outage tells of its end', async ({ db, world }) => {
+  await world.proxy.restore()
+  const port = await freePort()
+  const name = `${hostname()}:${port}`
+  const found = { state: 'open', failures: 5, lastError: 'it could not be reached', changedAt: new Date() }
+  await db.serverHealth.create({ data: { serverId: 'modern', broker: name, ...found, retryAt: new Date() } })
+  const { databaseUrl } = world
+  const anew = await startBroker({ db, databaseUrl, port, portalUrl, encryptionKey, limits })
+  const told = () => db.auditEvent.count({ where: { event: 'server.available', detail: { equals: { broker: name } } } })
+  await until(async () => (await told()) === 1, 30_000)
+  const row = await db.serverHealth.findFirst({ where: { broker: name } })
+  expect(row).toMatchObject({ state: 'closed' })
+  await anew.stop()
 })
 
 test('of a server that nobody may call any more the metrics say nothing, whatever it was like last', async ({

@@ -7,7 +7,13 @@ import type { parseWorkerConfig } from '#lib/config/worker.ts'
 import { forgetPolicyReplays } from '#lib/guardrails/commands.ts'
 import { forgetTraffic } from '#lib/metrics/commands.ts'
 import { forgetNotifications } from '#lib/notifications/commands.ts'
-import { forgetFleetChanges, forgetPackages, forgetServerProbes, forgetUnregistered } from '#lib/registry/commands.ts'
+import {
+  forgetFleetChanges,
+  forgetPackages,
+  forgetServerHealth,
+  forgetServerProbes,
+  forgetUnregistered,
+} from '#lib/registry/commands.ts'
 import { forgetWebhookDeliveries } from '#lib/webhooks/commands.ts'
 
 /** Deletes what is kept for a while only, once its while is over. Hourly. */
@@ -22,6 +28,7 @@ export async function forgetOld(
   await forgetWebhookDeliveries(ctx())
   await forgetNotifications(ctx())
   await forgetServerProbes(ctx())
+  await forgetServerHealth(ctx())
   await forgetPackages(ctx())
   await forgetFleetChanges(ctx())
   await forgetUnregistered(ctx())

@@ -5,7 +5,7 @@ export { agentNotFound, getAgent, getAgentVersion, listAgentVersions } from './q
 export { agentFacets, catalogRows, listAgents, matchingAgentIds, searchAgents } from './queries/catalog.ts'
 export { getCreationLog } from './queries/creation-log.ts'
 export { getPerson, listPeople, listServerApprovers, listTeams, personNames } from './queries/people.ts'
-export { listServerHealth } from './queries/health.ts'
+export { listServerHealth, unavailableServers } from './queries/health.ts'
 export { hasLivedSql } from './queries/process-beats.ts'
 export { getServerProcesses } from './queries/processes.ts'
 export { listServerHolders } from './queries/server-holders.ts'

@@ -17,6 +17,18 @@ function world() {
   return { clock, reports, circuit }
 }
 
+test('a success is news where others were told last that it is open, once', () => {
+  const reports: string[] = []
+  const limits = { circuitFailures: 3, circuitOpenMs: 1000, circuitOpenMsMax: 3000 }
+  const onChange = ({ state }: CircuitReport): void => void reports.push(state)
+  const circuit = new Circuit({ limits, now: () => new Date(0), isToldOpen: true, onChange })
+  circuit.failed(error, request)
+  expect(reports).toEqual([])
+  circuit.succeeded()
+  circuit.succeeded()
+  expect(reports).toEqual(['closed'])
+})
+
 test('opens after failures in a row only, and says until when', () => {
   const { circuit, reports } = world()
   for (const end of ['failed', 'failed', 'succeeded', 'failed', 'failed'] as const) circuit[end](error, request)

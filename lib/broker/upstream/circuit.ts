@@ -16,6 +16,8 @@ type CircuitOptions = {
   now: () => Date
   /** Of a steady clock: one that is put back must not keep a server from being tried. */
   nowMs?: () => number
+  /** What others were told last is that it is open: its first success is news to them. */
+  isToldOpen?: boolean
   /** Called when it opens, opens again after a failed probe, and closes. */
   onChange: (report: CircuitReport) => void
 }
@@ -33,9 +35,11 @@ export class Circuit {
   /** The request that is under way as the probe. */
   #probe: object | null = null
   #lastError: (CircuitError & { at: Date }) | null = null
+  #isToldOpen: boolean
 
   constructor(options: CircuitOptions) {
     this.#options = options
+    this.#isToldOpen = options.isToldOpen ?? false
   }
 
   get state(): CircuitState {
@@ -68,12 +72,11 @@ export class Circuit {
   }
 
   succeeded(): void {
-    const wasClosed = this.#state === 'closed'
     this.#state = 'closed'
     this.#failures = 0
     this.#openMs = 0
     this.#probe = null
-    if (!wasClosed) this.#report()
+    if (this.#isToldOpen) this.#report()
   }
 
   /** A request that may last is heard of before its end: a probe has learned then what it is for. */
@@ -107,6 +110,7 @@ export class Circuit {
   #report(): void {
     const { lastError } = this
     const { now, onChange } = this.#options
+    this.#isToldOpen = this.#state !== 'closed'
     onChange({
       state: this.#state === 'closed' ? 'closed' : 'open',
       failures: this.#failures,

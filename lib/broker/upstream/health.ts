@@ -1,6 +1,7 @@
 import type { Ctx } from '#lib/auth/ctx.ts'
 import type { Log } from '#lib/log/log.ts'
 import { recordServerHealth } from '#lib/registry/commands.ts'
+import { unavailableServers } from '#lib/registry/queries.ts'
 import { CallEnded } from '../in-flight.ts'
 import type { Limits } from '../limits.ts'
 import { Circuit, type CircuitError, type CircuitReport } from './circuit.ts'
@@ -17,6 +18,8 @@ type Parts = { limits: Limits; ctx: () => Ctx; instance: string; log: Log }
 export class UpstreamHealth {
   readonly #parts: Parts
   readonly #circuits = new Map<string, { url: string; circuit: Circuit }>()
+  /** Servers that the registry was told last are unavailable, also by this broker before it was started anew. */
+  readonly #toldOpen = new Set<string>()
   /** What the registry has not been told yet, by server; written one after the other. */
   readonly #untold = new Map<string, CircuitReport>()
   #telling: Promise<void> | null = null
@@ -26,16 +29,29 @@ export class UpstreamHealth {
     this.#parts = parts
   }
 
+  /** Learns what it has said before: whoever was told of an outage is told of its end, too. */
+  async start(): Promise<void> {
+    const { ctx, instance: broker, log } = this.#parts
+    try {
+      for (const serverId of await unavailableServers(ctx(), { broker })) this.#toldOpen.add(serverId)
+    } catch (error) {
+      log.warn({ err: error }, 'it is not known which servers were unavailable before')
+    }
+  }
+
   /** A server with another address begins anew. */
   circuitOf(server: { id: string; url: string }): Circuit {
     const held = this.#circuits.get(server.id)
     if (held?.url === server.url) return held.circuit
     const { limits, ctx } = this.#parts
     const onChange = (report: CircuitReport): void => {
+      if (report.state === 'open') this.#toldOpen.add(server.id)
+      else this.#toldOpen.delete(server.id)
       this.#untold.set(server.id, report)
       this.#tell()
     }
-    const circuit = new Circuit({ limits, now: () => ctx().now, onChange })
+    const isToldOpen = this.#toldOpen.has(server.id)
+    const circuit = new Circuit({ limits, now: () => ctx().now, isToldOpen, onChange })
     this.#circuits.set(server.id, { url: server.url, circuit })
     return circuit
   }

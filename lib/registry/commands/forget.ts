@@ -6,6 +6,10 @@ import { pruneFleetChanges } from '../fleet/prune.ts'
 const probeKeptMs = 86_400_000
 /** Who fetched a package registers it in that time, or fetches it again. */
 const packageKeptMs = 7 * 86_400_000
+/** A broker renews what it finds open every minute: one that has not for a day is gone. */
+const healthKeptMs = 86_400_000
+/** What was available all this time is no news. */
+const recoveredKeptMs = 30 * 86_400_000
 const batchSize = 1000
 
 /** Deletes notes of changes that every index of the catalog has read, a batch at a time; returns how many. Only for our own processes, hourly. */
@@ -22,6 +26,18 @@ export async function forgetServerProbes(ctx: Ctx): Promise<number> {
     () => ctx.db.$executeRaw`delete from "ServerProbe" where "id" in (
       select "id" from "ServerProbe" where "createdAt" < ${before} limit ${batchSize})`,
   )
+}
+
+/** Deletes how brokers that are gone found servers, and what has been over for thirty days; returns how many. Only for our own processes, hourly. */
+export async function forgetServerHealth(ctx: Ctx): Promise<number> {
+  onlyPlatform(ctx)
+  const ago = (ms: number) => new Date(ctx.now.getTime() - ms)
+  const { count } = await ctx.db.serverHealth.deleteMany({
+    where: {
+      OR: [{ retryAt: { lt: ago(healthKeptMs) } }, { state: 'closed', changedAt: { lt: ago(recoveredKeptMs) } }],
+    },
+  })
+  return count
 }
 
 /** Deletes what is known of packages that no server is started from and that were asked for over a week ago; returns how many. Only for our own processes, hourly. */
