@@ -33,9 +33,9 @@ async function brokerLives(
   { since, until, process = 'broker' }: { since: number; until: number; process?: 'broker' | 'worker' },
 ): Promise<void> {
   for (let at = since; at <= until; at += 5) {
-    await beatProcess(ctxFor(db, undefined, later(at)), { process, instance: 'one' })
+    await beatProcess(ctxFor(db), { process, instance: 'one', at: later(at) })
   }
-  await beatProcess(ctxFor(db, undefined, later(until)), { process, instance: 'one' })
+  await beatProcess(ctxFor(db), { process, instance: 'one', at: later(until) })
 }
 
 dbTest(

@@ -174,7 +174,7 @@ dbTest(
     const away = await hold()
     await db.heldCall.update({ where: { id: away.heldCallId }, data: { expiresAt: later(9000) } })
     for (let at = 0; at <= 121; at += 1) {
-      await beatProcess(ctxFor(db, undefined, later(at)), { process: 'broker', instance: 'one' })
+      await beatProcess(ctxFor(db), { process: 'broker', instance: 'one', at: later(at) })
     }
     expect(await endHeldCalls(ctxFor(db, undefined, later(100)))).toBe(0)
     expect(await endHeldCalls(ctxFor(db, undefined, later(121)))).toBe(1)

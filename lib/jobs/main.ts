@@ -142,7 +142,9 @@ async function main(): Promise<void> {
     what: 'ending held calls that nobody decided',
     log,
     async work() {
-      await endHeldCalls(ctx())
+      // Brokers and workers have said by that clock that they live.
+      const [{ now }] = await db.$queryRaw<[{ now: Date }]>`select now() as "now"`
+      await endHeldCalls({ ...ctx(), now })
       await endHoldBypasses(ctx())
       // Last: a reminder that fails never keeps anything from ending.
       await remindOfHeldCalls(ctx())

@@ -10,7 +10,7 @@ const at = (seconds: number) => new Date(Date.UTC(2026, 5, 1, 12, 0, seconds))
 
 dbTest('as many processes live as say so, until they say they end or are not heard of', async ({ db }) => {
   const beat = (instance: string, seconds: number, process: 'broker' | 'worker' = 'broker') =>
-    beatProcess(ctxFor(db, undefined, at(seconds)), { process, instance })
+    beatProcess(ctxFor(db), { process, instance, at: at(seconds) })
   expect(await beat('one', 0)).toBe(1)
   expect(await beat('two', 1)).toBe(2)
   expect(await beat('three', 1, 'worker')).toBe(1)
@@ -27,7 +27,7 @@ dbTest('as many processes live as say so, until they say they end or are not hea
 
 dbTest('one that did not say so for a while has lived since it says so again', async ({ db }) => {
   const instance = 'again'
-  const beat = (seconds: number) => beatProcess(ctxFor(db, undefined, at(seconds)), { process: 'worker', instance })
+  const beat = (seconds: number) => beatProcess(ctxFor(db), { process: 'worker', instance, at: at(seconds) })
   const hasLived = async (since: number, now: number) => {
     const sql = hasLivedSql(Prisma.sql`'worker'`, { from: at(since), now: at(now) })
     const [row] = await db.$queryRaw<{ lived: boolean }[]>(Prisma.sql`select ${sql} as "lived"`)
@@ -38,6 +38,16 @@ dbTest('one that did not say so for a while has lived since it says so again', a
   expect([await hasLived(0, 15), await hasLived(0, 21), await hasLived(-1, 15)]).toEqual([true, false, false])
   await beat(21)
   expect([await hasLived(0, 22), await hasLived(21, 22)]).toEqual([false, true])
+})
+
+dbTest('two whose clocks differ count each other all the same', async ({ db }) => {
+  await db.processBeat.deleteMany()
+  const late = ctxFor(db, undefined, new Date(Date.now() - 2 * 3_600_000))
+  const one = { process: 'broker', instance: 'one' } as const
+  const two = { process: 'broker', instance: 'two' } as const
+  await beatProcess(late, one)
+  expect(await beatProcess(ctxFor(db), two)).toBe(2)
+  expect(await beatProcess(late, one)).toBe(2)
 })
 
 dbTest('nobody says so in the place of a process', async ({ db }) => {
