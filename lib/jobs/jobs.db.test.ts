@@ -158,6 +158,30 @@ describe('every', () => {
   })
 })
 
+describe('a loop that others depend on', () => {
+  dbTest(
+    'is a problem while it does not succeed, whether it fails or hangs, and is none again when it does',
+    async () => {
+      let outcome: () => Promise<void> = () => Promise.reject(new Error('again'))
+      const loop = every(1, { what: 'reading stop orders', lateMs: 100, log, work: () => outcome() })
+      await expect.poll(() => loop.problem()).toMatch(/^reading stop orders has not succeeded for \d+ s$/)
+      outcome = async () => {}
+      await expect.poll(() => loop.problem()).toBeNull()
+      const hanging = Promise.withResolvers<void>()
+      outcome = () => hanging.promise
+      await expect.poll(() => loop.problem()).not.toBeNull()
+      expect(loop.ageMs()).toBeGreaterThan(100)
+      hanging.resolve()
+      await expect.poll(() => loop.problem()).toBeNull()
+      await loop.stop()
+      const nobodys = every(1, { what: 'making digests', log, work: () => Promise.reject(new Error('again')) })
+      await expect.poll(() => nobodys.ageMs()).toBeGreaterThan(100)
+      expect(nobodys.problem()).toBeNull()
+      await nobodys.stop()
+    },
+  )
+})
+
 describe('health', () => {
   dbTest('tells ready from alive and names what is missing', async () => {
     const missing: string[] = []

@@ -124,15 +124,17 @@ async function main(): Promise<void> {
   const living = { process: 'worker', instance } as const
   const beats = every(1_000, {
     what: 'saying that this worker lives',
+    lateMs: 30_000,
     log,
     async work() {
       await beatProcess(ctx(prompt), living)
     },
   })
   const acknowledged = new Set<string>()
-  const stops = every(1_000, { what: 'reading stop orders', log, work: obeyStops })
+  const stops = every(1_000, { what: 'reading stop orders', lateMs: 30_000, log, work: obeyStops })
   const budgets = every(10_000, {
     what: 'comparing spending with budgets',
+    lateMs: 60_000,
     log,
     async work() {
       await refreshOverBudget(ctx())
@@ -140,6 +142,7 @@ async function main(): Promise<void> {
   })
   const held = every(2_000, {
     what: 'ending held calls that nobody decided',
+    lateMs: 30_000,
     log,
     async work() {
       // Brokers and workers have said by that clock that they live.
@@ -196,6 +199,17 @@ async function main(): Promise<void> {
       await makeDigests(ctx())
     },
   })
+  const loops = { beats, stops, budgets, held, orphans, traffic, webhooks, people, digests }
+  const loopAge = new Gauge({
+    name: 'wheelhouse_loop_age_seconds',
+    help: 'Since when what this worker does again and again has not succeeded.',
+    labelNames: ['loop'],
+    registers: [],
+    collect() {
+      for (const [loop, { ageMs }] of Object.entries(loops)) this.set({ loop }, ageMs() / 1000)
+    },
+  })
+  registry.registerMetric(loopAge)
 
   let poolId: string | undefined
   let queueEnded = false
@@ -260,18 +274,7 @@ async function main(): Promise<void> {
     async stop() {
       await queue.drain()
       await followers.stop()
-      await Promise.all([
-        beats.stop(),
-        stops.stop(),
-        budgets.stop(),
-        held.stop(),
-        orphans.stop(),
-        webhooks.stop(),
-        people.stop(),
-        digests.stop(),
-        traffic.stop(),
-        deadPools.stop(),
-      ])
+      await Promise.all([...Object.values(loops), deadPools].map((each) => each.stop()))
       await Promise.all([dispatcher.stop(), postman.stop()])
       mailer?.close()
       await Promise.all([listener.stop(), health.stop(), sender.close()])
@@ -303,7 +306,7 @@ async function main(): Promise<void> {
 
   function problems(): string[] {
     const last = followers.lastRoundAt()
-    const found: string[] = []
+    const found = Object.values(loops).flatMap((loop) => loop.problem() ?? [])
     if (queueEnded) found.push('the queue has ended')
     if (!last || Date.now() - last.getTime() > 10_000) found.push('open runs have not been looked at for 10 s')
     return found
