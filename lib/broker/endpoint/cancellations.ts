@@ -10,7 +10,7 @@ type Cancellable = { key: RequestKey; controller: AbortController; digest: strin
 
 /**
  * Requests of the sessions before 2026-07-28 that run at this replica, so that `notifications/cancelled` finds the one it means. A cancellation that arrives at another
- * replica than its request is told to all of them.
+ * replica than its request is told to all of them, once: who does not hear of it carries the request on.
  */
 export class Cancellations {
   readonly #requests = new Bag<Cancellable>()
