@@ -47,6 +47,7 @@ const rows: Record<string, Row> = {
   deactivateUnseen: 'platform',
   countUses: part,
   forgetRateLimits: job,
+  forgetLoginSessions: job,
   signInWithOidc: door,
   authenticateAccessToken: door,
   claimProof: 'platform',

@@ -7,6 +7,7 @@ import { ctxFor } from '#lib/dev/test/fleet.ts'
 import { startTcpProxy } from '#lib/dev/test/tcp-proxy.ts'
 import { createLog } from '#lib/log/log.ts'
 import { enqueue, enqueueMany, type JobHandlers, jobs } from './contracts.ts'
+import { forgetDeadJobs } from './dead-jobs.ts'
 import { releaseDeadPools } from './dead-pools.ts'
 import { every } from './every.ts'
 import { startHealthServer } from './health.ts'
@@ -85,6 +86,22 @@ describe('the queue', () => {
     await expect.poll(() => handled, { timeout: 60_000 }).toBe(2)
     await queue.drain()
     await proxy.stop()
+  })
+
+  dbTest('a job that nobody tries again is forgotten a week later, no other is', async ({ db }) => {
+    await db.$executeRaw`delete from graphile_worker._private_jobs`
+    for (const key of ['dead', 'fresh', 'again', 'running'])
+      await inTx(ctxFor(db), (tx) => enqueue(tx, jobs.closeRun, { payload: { runId }, key }))
+    await db.$executeRaw`update graphile_worker._private_jobs set
+      "attempts" = case when "key" = 'again' then "max_attempts" - 1 else "max_attempts" end,
+      "locked_at" = case when "key" = 'running' then now() end`
+    const inDays = (days: number) => new Date(Date.now() + days * 86_400_000)
+    expect(await forgetDeadJobs(db, inDays(6))).toBe(0)
+    await db.$executeRaw`update graphile_worker._private_jobs set "updated_at" = now() + interval '5 days' where "key" = 'fresh'`
+    expect(await forgetDeadJobs(db, inDays(8))).toBe(1)
+    const left = await db.$queryRaw<{ key: string }[]>`select "key" from graphile_worker._private_jobs order by "key"`
+    expect(left.map(({ key }) => key)).toEqual(['again', 'fresh', 'running'])
+    await db.$executeRaw`delete from graphile_worker._private_jobs`
   })
 
   dbTest(

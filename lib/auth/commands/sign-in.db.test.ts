@@ -7,7 +7,7 @@ import { invariant } from '#lib/core/errors.ts'
 import type { Result } from '#lib/core/result.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
-import { signInAsPersona, signInWithOidc, signOut } from './sign-in.ts'
+import { forgetLoginSessions, signInAsPersona, signInWithOidc, signOut } from './sign-in.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 const groupRoles = [
@@ -184,4 +184,15 @@ dbTest('who is taken out of every group with a role has left, and is back with t
   await db.person.update({ where: { id: personId }, data: { active: true, deactivatedBecause: null } })
   await db.personRole.create({ data: { personId, role: 'builder', source: 'local' } })
   expect(valueOf(await signIn(db, identity(name)))).toMatchObject({ personId })
+})
+
+dbTest('a session is forgotten a month after it has expired, and none before', async ({ db }) => {
+  const { sessionId } = valueOf(await signIn(db, identity('forgotten')))
+  const { expiresAt } = await db.loginSession.findUniqueOrThrow({ where: { id: sessionId } })
+  const isThere = async () => (await db.loginSession.count({ where: { id: sessionId } })) === 1
+  const afterDays = (days: number) => new Date(expiresAt.getTime() + days * 86_400_000)
+  await forgetLoginSessions(db, afterDays(29))
+  expect(await isThere()).toBe(true)
+  await forgetLoginSessions(db, afterDays(31))
+  expect(await isThere()).toBe(false)
 })

@@ -1,5 +1,5 @@
 import { recordAudit } from '#lib/audit/commands.ts'
-import type { Tx } from '#lib/db/client.ts'
+import type { Db, Tx } from '#lib/db/client.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { anonymous, type Ctx, inTx } from '../ctx.ts'
 import { personas } from '../personas.ts'
@@ -165,6 +165,17 @@ async function replaceOidcRoles(ctx: TxCtx, input: { person: PersonRow; after: s
       detail: { before, after, source: 'oidc' },
     },
   )
+}
+
+/** Kept for a while after it has ended, should somebody ask who was signed in; the audit log keeps that for good. */
+const endedSessionKeptMs = 30 * 86_400_000
+
+/** Deletes sessions that expired more than thirty days ago; returns how many. The worker calls it every hour. */
+export async function forgetLoginSessions(db: Db, now: Date): Promise<number> {
+  const { count } = await db.loginSession.deleteMany({
+    where: { expiresAt: { lt: new Date(now.getTime() - endedSessionKeptMs) } },
+  })
+  return count
 }
 
 async function openSession(
