@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { inTx } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
@@ -107,4 +107,34 @@ test('what the registry refuses meanwhile ends the waiting by its own rule, and 
   await decideIt(db, world, held.id, { decision: 'reject', note: 'Not that one.' })
   expect(denialOf(await look)).toMatchObject({ rule: 'call_rejected' })
   await changed.client.close()
+})
+
+test('an approval is for where the server was when its call was held: once it has moved, nothing is sent', async ({
+  db,
+  world,
+}) => {
+  const { agent, client, change } = await writer(db, world)
+  const where = { id: 'modern' }
+  const { url } = await db.mcpServer.findUniqueOrThrow({ where })
+  const moveTo = async (to: string) => {
+    await db.mcpServer.update({ where, data: { url: to } })
+    await until(() => world.broker.broker.keeper.view.servers.get('modern')?.url === to)
+  }
+  onTestFinished(() => moveTo(url))
+  const answer = change('elsewhere')
+  const { id } = await waitingCall(db, agent)
+  // Another address, at which the same server answers.
+  await moveTo(`${url}#moved`)
+  await decideIt(db, world, id, { decision: 'approve' })
+  expect(denialOf(await answer)).toMatchObject({ rule: 'held_call_altered' })
+  const sent = () => JSON.stringify(world.upstreams.modern.calls).split('elsewhere').length - 1
+  expect(sent()).toBe(0)
+  await moveTo(url)
+  const again = change('elsewhere')
+  const held = await waitingCall(db, agent)
+  expect(held.id).not.toBe(id)
+  await decideIt(db, world, held.id, { decision: 'approve' })
+  expect(JSON.stringify((await again).content)).toContain('changed elsewhere')
+  expect(sent()).toBe(1)
+  await client.close()
 })

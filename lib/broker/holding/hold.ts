@@ -8,7 +8,7 @@ import { otherHoldOf } from '#lib/guardrails/rules/holds.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { ExactCall, HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
 import type { Log } from '#lib/log/log.ts'
-import type { BrokeredTool, BrokerView } from '../view/view.ts'
+import type { BrokeredServer, BrokeredTool, BrokerView } from '../view/view.ts'
 import type { HeldAtOnce } from './held-at-once.ts'
 import type { WaitingCalls } from './waiting.ts'
 
@@ -210,8 +210,12 @@ function whoDecides({ deciderRoles }: HoldRuleFacts): string {
 
 const definitionHashes = new WeakMap<ToolFacts, string>()
 
-function exactCall(view: BrokerView, { call: exact, session, continues }: Held, tool: ToolFacts): ExactCall {
+function exactCall(view: BrokerView, held: Held, tool: ToolFacts): ExactCall {
+  const { call: exact, session, continues } = held
   const { caller, serverId, ...call } = exact
+  // Where it would be sent: somebody else could answer there under the same name.
+  const { url, stdio } = view.servers.get(serverId) ?? (held.allowed.server as BrokeredServer)
+  const at = stdio ? { command: stdio.command } : { url }
   let definitionHash = definitionHashes.get(tool)
   if (definitionHash === undefined) {
     definitionHash = digestOf({ definition: (tool as BrokeredTool).definition, class: tool.class })
@@ -224,7 +228,7 @@ function exactCall(view: BrokerView, { call: exact, session, continues }: Held, 
     session,
     serverId,
     tool: call.tool,
-    definitionHash: continues === null ? definitionHash : digestOf({ definitionHash, continues }),
+    definitionHash: digestOf({ definitionHash, at, ...(continues === null ? {} : { continues }) }),
     arguments: { ...call.arguments },
     inputResponses: continues?.inputResponses ?? null,
     policyVersion: view.policies.version,

@@ -155,7 +155,7 @@ export type ExactCall = {
   session?: string | null
   serverId: string | null
   tool: string
-  /** Of the tool's definition as agents are shown it. */
+  /** Of the tool's definition as agents are shown it, and of where its server is. */
   definitionHash: string
   arguments: Record<string, unknown>
   /** What the agent answers to what the call asked it for, by key, when it is one that goes on. */
