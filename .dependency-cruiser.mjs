@@ -21,8 +21,7 @@ const rows = [
   ['killswitch', 'notifications'],
   ['claude'],
   ['harness'],
-  ['metrics', 'alerts'],
-  ['rollout'],
+  ['metrics'],
 ]
 const modules = rows.flat()
 

@@ -21,6 +21,9 @@ export type OidcConfig = {
 
 export type PortalConfig = {
   databaseUrl: string
+  /** Where it listens. */
+  host: string
+  port: number
   /** Public address: links, cookies, the issuer of tokens. */
   url: string
   brokerUrl: string
@@ -96,6 +99,8 @@ export function parsePortalConfig(env: Environment = process.env): PortalConfig 
   const values = parseEnvironment('portal', schema, env)
   return {
     databaseUrl: values.DATABASE_URL,
+    host: values.WHEELHOUSE_HOST,
+    port: values.WHEELHOUSE_PORTAL_PORT,
     url: portalUrl(values),
     brokerUrl: brokerUrl(values),
     authSecret: values.WHEELHOUSE_AUTH_SECRET,

@@ -47,7 +47,7 @@ export const variables = z.object({
   WHEELHOUSE_CLAUDE_PORT: port(7410, 'Embedded Claude server.'),
   WHEELHOUSE_MODEL_PORT: port(7411, 'Simulated model (only without ANTHROPIC_API_KEY).'),
   WHEELHOUSE_DEMO_PORT: port(7420, 'First of six ports of the demo MCP servers.'),
-  WHEELHOUSE_SANDBOX_PORT: port(7430, 'Health and metrics of the sandbox service.'),
+  WHEELHOUSE_SANDBOX_PORT: port(7430, 'Sandbox service: servers over stdio for brokers and worker, health, metrics.'),
   WHEELHOUSE_WORKER_PORT: port(7440, 'Health and metrics of the worker.'),
   WHEELHOUSE_POSTGRES_PORT: port(7432, 'Embedded PostgreSQL (only without DATABASE_URL).'),
   DATABASE_URL: z

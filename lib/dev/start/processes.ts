@@ -73,14 +73,7 @@ export function toSpec(
 ): ProcessSpec {
   const { root, config, build } = options
   const watch = build === null
-  const next = [
-    join(root, 'node_modules/next/dist/bin/next'),
-    watch ? 'dev' : 'start',
-    '-p',
-    String(config.ports.portal.port),
-    '-H',
-    config.host,
-  ]
+  const next = portalArguments(root, watch ? 'dev' : 'start', { host: config.host, port: config.ports.portal.port })
   const watching = watch ? ['--watch', '--watch-preserve-output'] : []
   const args = plan.entry === 'next' ? next : [...(plan.nodeArguments ?? []), ...watching, join(root, plan.entry)]
   return {
@@ -98,6 +91,15 @@ export function toSpec(
       ),
     },
   }
+}
+
+/** What Node is given to run the portal: Next reads none of our variables. */
+export function portalArguments(
+  root: string,
+  mode: 'dev' | 'start',
+  { host, port }: { host: string; port: number },
+): string[] {
+  return [join(root, 'node_modules/next/dist/bin/next'), mode, '-p', String(port), '-H', host]
 }
 
 /** Those of the variables that are ours and set. */
