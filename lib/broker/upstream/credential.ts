@@ -1,7 +1,5 @@
 import { KeyUnavailable } from '#lib/core/key-wrapper.ts'
 import { DomainError } from '#lib/core/errors.ts'
-import { sealContexts } from '#lib/core/seal-contexts.ts'
-import type { SecretBox } from '#lib/core/secret-box.ts'
 import { type Challenge, type Prover, proverFor, type UpstreamToken } from '#lib/upstreams/commands.ts'
 import type { RuleId } from '#lib/guardrails/schema.ts'
 import type { BrokeredCredential } from '../view/view.ts'
@@ -132,13 +130,10 @@ export const missingCredential: UpstreamCredential = {
 
 /** Opens what is shown as it is: bearer, basic, header and client certificate. */
 export function staticCredential(
-  row: BrokeredCredential,
-  { serverId, secretBox, report }: { serverId: string; secretBox: SecretBox; report: CredentialReport },
+  as: Pick<BrokeredCredential, 'kind' | 'headerName'>,
+  { open, report }: { open: () => Promise<string>; report: CredentialReport },
 ): UpstreamCredential {
-  return new StaticCredential(async () => {
-    const secret = await secretBox.open(row.ciphertext, sealContexts.upstreamCredential(serverId, row.teamId))
-    return shownOf(row, secret)
-  }, report)
+  return new StaticCredential(async () => shownOf(as, await open()), report)
 }
 
 export function bearerShown(token: string): Shown {
@@ -187,7 +182,7 @@ function isProof(header: string): boolean {
   return Buffer.from(header, 'base64url').toString().includes('"dpop+jwt"')
 }
 
-function shownOf({ kind, headerName }: BrokeredCredential, secret: string): Shown {
+function shownOf({ kind, headerName }: Pick<BrokeredCredential, 'kind' | 'headerName'>, secret: string): Shown {
   switch (kind) {
     case 'bearer':
       return bearerShown(secret)

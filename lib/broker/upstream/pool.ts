@@ -48,6 +48,8 @@ export class UpstreamPool {
   readonly #parts: Parts
   readonly #held = new Map<string, Held>()
   readonly #stdio: StdioUpstreams
+  /** As `prune` was last told of them. */
+  #servers: ReadonlyMap<string, BrokeredServer> = new Map()
 
   constructor(parts: Parts) {
     this.#stdio = new StdioUpstreams({ access: parts.stdio, limits: parts.limits })
@@ -113,6 +115,7 @@ export class UpstreamPool {
 
   /** Lets go of what no server or credential needs any more, with the secrets in it; calls that are under way end over it. */
   prune(servers: ReadonlyMap<string, BrokeredServer>): void {
+    this.#servers = servers
     const needed = new Map<string, { url: string; row: BrokeredCredential | null }>()
     for (const { id, url, stdio, credentials } of servers.values()) {
       if (stdio) continue
@@ -144,9 +147,8 @@ export class UpstreamPool {
           mayWiden: true,
           report,
           tellsExpiry: true,
-          async token({ challenge, heldScope, heldKey }) {
-            const context = sealContexts.upstreamCredential(server.id, row.teamId)
-            const secret = await secretBox.open(row.ciphertext, context)
+          token: async ({ challenge, heldScope, heldKey }) => {
+            const secret = await this.#secretOf(server, row)
             const keptIssuer = (issuer: string) => keepCredentialIssuer(ctx(), { credentialId, issuer })
             const asked = { serverUrl: server.url, settings, secret, challenge, heldScope, heldKey, keptIssuer }
             return await clientCredentialsToken(asked)
@@ -176,7 +178,7 @@ export class UpstreamPool {
           token: ({ refused }) => personToken(ctx(), { secretBox, exclusively }, { credentialId, refused }),
         })
       default:
-        return staticCredential(row, { serverId: server.id, secretBox, report })
+        return staticCredential(row, { open: () => this.#secretOf(server, row), report })
     }
   }
 
@@ -188,10 +190,16 @@ export class UpstreamPool {
   #processSecret(server: BrokeredServer, row: BrokeredCredential | null | undefined): ProcessSecret {
     if (row === null) return null
     if (row === undefined) throw new CredentialFailure('credential_missing', missingText)
-    const context = sealContexts.upstreamCredential(server.id, row.teamId)
-    const open = (): Promise<string> => this.#parts.secretBox.open(row.ciphertext, context)
+    const open = (): Promise<string> => this.#secretOf(server, row)
     const report = (): CredentialReport => this.#reportOf(row)
     return { version: sealedBody(row.ciphertext), open, ofTeam: row.teamId !== null, report }
+  }
+
+  /** As it is sealed now: what is held for long outlives the key that was around its secret. */
+  #secretOf({ id }: BrokeredServer, row: BrokeredCredential): Promise<string> {
+    const now = this.#servers.get(id)?.credentials.find((each) => each.id === row.id) ?? row
+    const { ciphertext } = isSame(now, row) ? now : row
+    return this.#parts.secretBox.open(ciphertext, sealContexts.upstreamCredential(id, row.teamId))
   }
 
   #noteUse(held: Held, { id }: BrokeredCredential): void {
