@@ -23,6 +23,8 @@ type Parts = Pick<PipelineParts, 'view' | 'now' | 'upstreams' | 'audit' | 'limit
 }
 type Outcome = { outcome: 'cancelled' | 'over' | 'unconfirmed'; status: string | null; message: string }
 
+/** What a task may be that is not over, as MCP knows it. */
+const openStates = ['working', 'input_required'] as const
 const firstLookMs = 100
 const atOnceMax = 50
 const roundMs = 1000
@@ -135,14 +137,16 @@ export class TaskEnds {
     const session = await taskBook.sessionOf(open)
     const ask = (method: 'tasks/cancel' | 'tasks/get') => askAbout({ connection, session, signal }, method, task)
     const reply = await ask('tasks/cancel')
-    const refused = reply.ok ? null : `${server.id} answered ${reply.error.code}: ${reply.error.message.slice(0, 200)}`
+    // Its words are no words for the log or for whoever looks at a stop: nobody has masked them.
+    const refused = reply.ok ? null : `${server.id} answered with the error ${reply.error.code}.`
     for (let ms = firstLookMs; ; ms = Math.min(ms * 2, 2000)) {
       const looked = await ask('tasks/get')
       const status = looked.ok ? looked.result['status'] : null
       if (isOver(status)) return overAs(String(status))
       if (!looked.ok || refused) return unconfirmed(refused ?? 'Its server does not say how it is.')
       if (!(await sleep(ms, true, { signal }).catch(() => false))) {
-        return unconfirmed(`${server.id} still says that it is ${String(status).slice(0, 40)}.`)
+        const known = openStates.find((state) => state === status) ?? 'what MCP does not know'
+        return unconfirmed(`${server.id} still says that it is ${known}.`)
       }
     }
   }
