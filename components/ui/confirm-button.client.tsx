@@ -68,7 +68,7 @@ export function ConfirmButton<A extends Action>({
         footer={
           <>
             <Button onClick={() => change(false)}>Cancel</Button>
-            <Button variant="danger" pending={pending} onClick={() => run(input)}>
+            <Button variant={variant === 'primary' ? 'primary' : 'danger'} pending={pending} onClick={() => run(input)}>
               {confirm}
             </Button>
           </>

@@ -5,7 +5,7 @@ import { holdRules } from './schema/hold-rules.ts'
 import { limitRules } from './schema/limit-rules.ts'
 import { protocolRules } from './schema/protocol-rules.ts'
 import { registryRules } from './schema/registry-rules.ts'
-import { nobody, platform, servers } from './schema/rule-keepers.ts'
+import { enablers, nobody, platform, registrars, servers } from './schema/rule-keepers.ts'
 import { runRules } from './schema/run-rules.ts'
 import { taskRules } from './schema/task-rules.ts'
 import { tokenRules } from './schema/token-rules.ts'
@@ -85,16 +85,16 @@ export const rules = {
   server_unknown: {
     title: 'Only registered servers',
     explanation: 'No MCP server of this id is in the registry.',
-    remedy: 'Check the address, or have the server registered.',
+    remedy: 'Check the address, or ask security or the platform team to register the server.',
     setBy: 'Platform',
-    changedBy: servers,
+    changedBy: registrars,
   },
   server_disabled: {
     title: 'The server is disabled',
     explanation: 'The MCP server is registered but switched off.',
-    remedy: 'Ask the platform team to enable it.',
+    remedy: 'Ask security or the platform team to enable it.',
     setBy: 'Whoever disabled the server',
-    changedBy: servers,
+    changedBy: enablers,
   },
   tool_unknown: {
     title: 'Only known tools',

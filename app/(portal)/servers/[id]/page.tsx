@@ -34,6 +34,7 @@ import { readListPage } from '#lib/web/list-page.ts'
 import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { Approver } from './approver.client.tsx'
+import { AvailabilitySwitch, DisabledNotice } from './availability.tsx'
 import { BesidesToolsCard } from './besides-tools-card.tsx'
 import { DataClasses } from './data-classes.client.tsx'
 import { Loosenings } from './loosenings.tsx'
@@ -102,8 +103,14 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
             {server.demo && <DemoBadge />}
           </>
         }
-        actions={<StopButton label="Stop server" target={{ scope: 'server', id: server.id, name: server.name }} />}
+        actions={
+          <>
+            <AvailabilitySwitch server={server} whyNot={manageProblem} />
+            <StopButton label="Stop server" target={{ scope: 'server', id: server.id, name: server.name }} />
+          </>
+        }
       />
+      <DisabledNotice ctx={ctx} server={server} whyNot={manageProblem} />
       <AuthorizationOutcome outcome={(await searchParams).authorized} />
       {server.tools.quarantined > 0 && (
         <Notice kind="warn" className="mb-5" title={`${plural(server.tools.quarantined, 'tool')} to review`}>

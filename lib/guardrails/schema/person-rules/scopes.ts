@@ -1,4 +1,5 @@
 import type { RuleWords } from '../../schema.ts'
+import { enablers } from '../rule-keepers.ts'
 import { approvalRule, fourEyes, overtaken, platformRule } from './keepers.ts'
 
 const servers = {
@@ -33,8 +34,9 @@ export const scopeRuleWords = {
   'scopes:server_disabled': {
     title: 'Nothing is granted on a disabled server',
     explanation: 'The MCP server is registered but switched off.',
-    remedy: 'Have the server enabled, then ask again.',
-    ...servers,
+    remedy: 'Ask security or the platform team to enable it, then ask again.',
+    setBy: 'Whoever disabled the server',
+    changedBy: enablers,
   },
   'scopes:tool_unknown': {
     title: 'Only for tools that the server has',
