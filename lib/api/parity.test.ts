@@ -87,6 +87,7 @@ const actions: Record<string, string | Reason> = {
   'app/(portal)/servers/[id]/actions.ts setDataClasses': 'servers.updateServer',
   'app/(portal)/servers/[id]/actions.ts setCredential': 'registry.setServerCredential',
   'app/(portal)/servers/[id]/actions.ts withdrawLoosening': 'servers.withdrawLoosening',
+  'app/(portal)/servers/[id]/change-actions.ts changeServer': 'servers.updateServer',
   'app/(portal)/servers/[id]/change-actions.ts setStatus': 'servers.updateServer',
   'app/(portal)/servers/[id]/guards-actions.ts setGuards': 'servers.setGuards',
   'app/(portal)/servers/[id]/guards-actions.ts setLimits': 'servers.setGuards',

@@ -6,6 +6,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { DataClass, RegisterServerInput, UpdateServerInput } from '../schema.ts'
 import { loosenedBy } from '../rules/loosenings.ts'
+import { isSameOrigin } from '../rules/server-change.ts'
 import { proposeLoosening, replaceLoosenings } from './loosenings.ts'
 import { acceptedFindings } from './accepted-findings.ts'
 import { requirePackage } from './package-of-command.ts'
@@ -75,7 +76,7 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
     const accepted = isElsewhere
       ? await acceptedFindings(tx, ctx, { id, url, command, acknowledged: acknowledged ?? [] })
       : null
-    const movedByUrl = fields.url !== undefined && !sameOrigin(fields.url, server.url)
+    const movedByUrl = fields.url !== undefined && !isSameOrigin(fields.url, server.url)
     const moved = ctx.actor.kind !== 'system' && (movedByUrl || 'command' in after)
     await tx.mcpServer.update({
       where: { id },
@@ -142,8 +143,4 @@ async function requireApprover(tx: Tx, personId: string): Promise<void> {
     field: 'approverId',
     rule: 'registry:approver_may_not',
   })
-}
-
-function sameOrigin(a: string, b: string): boolean {
-  return URL.canParse(a) && URL.canParse(b) && new URL(a).origin === new URL(b).origin
 }

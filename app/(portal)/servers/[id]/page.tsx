@@ -26,6 +26,7 @@ import {
   listTeams,
 } from '#lib/registry/queries.ts'
 import { serverRevision } from '#lib/registry/queries/revisions.ts'
+import { changeableServer } from '#lib/registry/rules/server-change.ts'
 import { probeFindingKinds } from '#lib/registry/schema/probes.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { serverTrafficQuery } from '#lib/metrics/schema/traffic.ts'
@@ -37,6 +38,7 @@ import { Approver } from './approver.client.tsx'
 import { AvailabilitySwitch, DisabledNotice } from './availability.tsx'
 import { BesidesToolsCard } from './besides-tools-card.tsx'
 import { DataClasses } from './data-classes.client.tsx'
+import { EditServer } from './edit-server.client.tsx'
 import { Loosenings } from './loosenings.tsx'
 import { movedServer } from './move-facts.tsx'
 import { MoveVersion } from './move-version.client.tsx'
@@ -128,7 +130,12 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
       <div className="grid grid-cols-1 gap-5">
         <Card
           title="Connection"
-          actions={moved && <MoveVersion server={moved} revision={revision} whyNot={manageProblem} />}
+          actions={
+            <>
+              <EditServer server={changeableServer(server)} revision={revision} whyNot={manageProblem} />
+              {moved && <MoveVersion server={moved} revision={revision} whyNot={manageProblem} />}
+            </>
+          }
         >
           <Facts>
             <Fact label="Id">

@@ -15,6 +15,7 @@ import { addImportVerb } from './server-import.ts'
 import { addMoveVerb } from './server-move.ts'
 import { addPackageVerb } from './server-package.ts'
 import { addProbeVerb } from './server-probe.ts'
+import { addUpdateVerb } from './server-update.ts'
 
 /** The verbs that change servers and decide about their tools; listing and showing are in registry.ts. */
 export function addServerCommands(servers: Command, setup: Setup): void {
@@ -58,6 +59,7 @@ What guards it less is accepted by name with --accept; "servers probe" says what
   addPackageVerb(servers, setup)
   addMoveVerb(servers, setup)
   addProbeVerb(servers, setup)
+  addUpdateVerb(servers, setup)
   for (const [verb, status, says] of [
     ['enable', 'active', 'Let agents reach an MCP server again.'],
     ['disable', 'disabled', 'Keep every agent from an MCP server; grants on it stay.'],
