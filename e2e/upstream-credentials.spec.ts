@@ -1,6 +1,9 @@
 import { expect, type Page, test } from '@playwright/test'
+import { adminApi, post } from './support/api.ts'
 import { expectAccessible } from './support/axe.ts'
 import { signInAs } from './support/sign-in.ts'
+import { disableServer } from './support/tool-server.ts'
+import { expectNoSidewaysScroll } from './support/width.ts'
 
 const server = '/servers/crm'
 const table = (page: Page) => page.getByRole('table', { name: /^Credentials of/ })
@@ -68,6 +71,35 @@ test('what is no certificate is refused at its field, and each kind asks for wha
   await dialog.getByLabel('Kind').selectOption('OAuth, authorized by a person')
   await expect(dialog.getByRole('button', { name: 'Go to authorize' })).toBeVisible()
   await expectAccessible(page)
+})
+
+test('of a program each of its variables has its field, and there is no kind to choose', async ({ page }) => {
+  const api = await adminApi()
+  const id = `variables-${Date.now().toString(36)}`
+  const secret = `e2e-${id}-never-shown-again`
+  const command = { command: 'files', args: [], env: ['FILES_TOKEN', 'FILES_USER'] }
+  const place = { environment: 'staging', sensitivity: 'internal', acknowledged: ['not_probed'] }
+  await post(api, '/servers', { id, name: 'Files of the team', transport: 'stdio', command, ...place })
+  await signInAs(page, 'Security')
+  await page.goto(`/servers/${id}`)
+  await expect(page.getByRole('main')).toContainText('is started without values of FILES_TOKEN, FILES_USER')
+  await page.getByRole('button', { name: 'Set a credential' }).click()
+  const dialog = page.getByRole('dialog')
+  await expect(dialog.getByLabel('Kind')).toHaveCount(0)
+  const seal = dialog.getByRole('button', { name: 'Seal values' })
+  await seal.click()
+  await expect(dialog.getByLabel('FILES_TOKEN')).toHaveAccessibleDescription('The credential is missing.')
+  await expectAccessible(page)
+  await dialog.getByLabel('FILES_TOKEN').fill(`${secret} ü`)
+  await dialog.getByLabel('FILES_USER').fill('ada')
+  await page.setViewportSize({ width: 360, height: 800 })
+  await expectNoSidewaysScroll(page, `/servers/${id}`)
+  await seal.click()
+  await expect(dialog).toHaveCount(0)
+  await expect(table(page)).toContainText('Values of its variables')
+  expect(await page.content()).not.toContain(secret)
+  await disableServer(api, id)
+  await api.dispose()
 })
 
 test('who may not set a credential is told why and who may', async ({ page }) => {

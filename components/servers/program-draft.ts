@@ -52,8 +52,15 @@ export function variableNames({ env }: ProgramDraft): string[] {
 
 /** What its variables are set to, as a credential holds it; null: nothing is said. */
 export function secretOf(draft: ProgramDraft): string | null {
-  const said = variableNames(draft).flatMap((name) => (draft.values[name] ? [[name, draft.values[name]] as const] : []))
-  return said.length === 0 ? null : JSON.stringify(Object.fromEntries(said))
+  return secretOfValues(variableNames(draft), draft.values)
+}
+
+/** The same of variables whose names are known: one line of ASCII, whatever is in them. */
+export function secretOfValues(names: readonly string[], values: Readonly<Record<string, string>>): string | null {
+  const said = names.flatMap((name) => (values[name] ? [[name, values[name]] as const] : []))
+  if (said.length === 0) return null
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return JSON.stringify(Object.fromEntries(said)).replaceAll(/[^\x20-\x7e]/g, escaped)
 }
 
 /** Those that it cannot do without and that nothing is said of. */

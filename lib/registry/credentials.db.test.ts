@@ -113,6 +113,34 @@ dbTest('what is no key, no certificate, or of another pair is refused with its f
   }
 })
 
+dbTest('a program is given the values of its variables, and no other kind', async ({ db }) => {
+  const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+  const program = (env: string[]) =>
+    makeServer(db, { transport: 'stdio', url: '', command: { command: 'files', args: [], env } })
+  const [one, two, none] = [await program(['A']), await program(['A', 'B']), await program([])]
+  const set = (serverId: string, input: object) =>
+    setServerCredential(ctx, { input: { serverId, ...input } as SetServerCredentialInput, secretBox })
+  const refused = (field: string, message: string) => ({
+    code: 'invalid',
+    message: expect.stringContaining(message) as string,
+    details: { field, rule: 'registry:credential_of_program' },
+  })
+  for (const input of [
+    { kind: 'basic', secret: 'ada:secret' },
+    { kind: 'header', headerName: 'X-Api-Key', secret: 'secret' },
+  ]) {
+    await expect(set(one, input)).rejects.toMatchObject(refused('kind', 'is a server over stdio'))
+  }
+  for (const secret of ['bare', '["a","b"]', '{"A":1}']) {
+    await expect(set(two, { kind: 'bearer', secret })).rejects.toMatchObject(refused('secret', 'the values of A, B'))
+  }
+  await expect(set(none, { kind: 'bearer', secret: 'x' })).rejects.toMatchObject(refused('secret', 'no variables'))
+  expect(await db.upstreamCredential.count({ where: { serverId: { in: [one, two, none] } } })).toBe(0)
+  await set(one, { kind: 'bearer', secret: 'bare' })
+  await set(two, { kind: 'bearer', secret: '{"A":"a","B":"b"}' })
+  expect(await db.upstreamCredential.count({ where: { serverId: { in: [one, two] } } })).toBe(2)
+})
+
 dbTest('a credential is removed with its reason, and only where it is', async ({ db }) => {
   const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
   const serverId = await makeServer(db)

@@ -157,7 +157,10 @@ class StdioConnection extends UpstreamConnection {
 function environmentOf(names: readonly string[], secret: string): Record<string, string> {
   const environment = processEnvironment(names, secret)
   if (environment) return environment
-  throw new UpstreamFailure('refused', `its credential must be a JSON object with the values of ${names.join(', ')}`)
+  throw new UpstreamFailure(
+    'refused',
+    `its credential has to be set to a JSON object of texts with the values of ${names.join(', ')}`,
+  )
 }
 
 function failureOf(rule: StdioRule, message: string): UpstreamFailure {

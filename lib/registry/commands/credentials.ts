@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import { processEnvironment } from '#lib/core/process-environment.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import { keyIdOf, type SecretBox } from '#lib/core/secret-box.ts'
 import type { Tx } from '#lib/db/client.ts'
@@ -11,7 +12,8 @@ import type {
   RemoveServerCredentialInput,
   SetServerCredentialInput,
 } from '../schema/credentials.ts'
-import { lockServer, subjectOf } from './server-lock.ts'
+import type { ServerCommand } from '../schema/transport.ts'
+import { type LockedServer, lockServer, subjectOf } from './server-lock.ts'
 
 /** Whose credential at which server. */
 type CredentialPlace = { serverId: string; teamId: string | null }
@@ -31,7 +33,7 @@ type SealedCredential = {
 
 /**
  * Seals what the broker shows this server, for all or for one team, replacing what was there; nobody can read it back. Needs
- * `servers:manage`; throws `not_found` and `invalid`. The audit log keeps that it was set, never what.
+ * `servers:manage`; throws `not_found` and `invalid`, also for what a program cannot be given. The audit log keeps that it was set, never what.
  */
 export async function setServerCredential(
   ctx: Ctx,
@@ -44,8 +46,22 @@ export async function setServerCredential(
   const ciphertext = await secretBox.seal(secret, sealContexts.upstreamCredential(serverId, teamId))
   const sealed = { ...material, kind: input.kind, ciphertext, reason: input.reason || null }
   await inTx(ctx, async (tx, ctx) => {
+    requireFit(await lockServer(tx, serverId), input)
     await putCredential({ ...ctx, tx }, { place: { serverId, teamId }, sealed })
   })
+}
+
+/** A program is shown nothing but the values of its variables. */
+function requireFit({ name, transport, command }: LockedServer, input: SetServerCredentialInput): void {
+  if (transport !== 'stdio') return
+  const refuse = (field: string, message: string) =>
+    new DomainError('invalid', message, { field, rule: 'registry:credential_of_program' })
+  const { env } = command as ServerCommand
+  if (input.kind !== 'bearer')
+    throw refuse('kind', `${name} is a server over stdio: its credential is the values of its variables, of the kind bearer.`)
+  if (env.length === 0) throw refuse('secret', `The program of ${name} takes no variables: there is nothing to set.`)
+  if (!processEnvironment(env, input.secret))
+    throw refuse('secret', `Give a JSON object of texts with the values of ${env.join(', ')}.`)
 }
 
 /** Writes a sealed credential in the open transaction. Its id stays, what is known of its use does not. */

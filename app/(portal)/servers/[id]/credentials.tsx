@@ -21,7 +21,12 @@ export function Credentials({ server, teams, whyNot, now }: Props) {
     <section>
       <div className="mb-2 flex flex-wrap items-center justify-between gap-2">
         <h2 className="text-sm font-semibold">Credentials</h2>
-        <SetCredentialButton serverId={server.id} teams={teams} whyNot={whyNot} />
+        <SetCredentialButton
+          serverId={server.id}
+          variables={server.command && server.command.env}
+          teams={teams}
+          whyNot={whyNot}
+        />
       </div>
       {ending.length > 0 && (
         <Notice kind="warn" className="mb-3" title={`${plural(ending.length, 'credential')} to replace`}>
@@ -51,12 +56,16 @@ export function Credentials({ server, teams, whyNot, now }: Props) {
       )}
       <DataTable
         caption={`Credentials of ${server.name}`}
-        columns={[...columns, controls(server.id, whyNot)]}
+        columns={[...(server.command ? programColumns : columns), controls(server.id, whyNot)]}
         rows={server.credentials}
         rowKey={(credential) => credential.team?.id ?? ''}
         empty={
           <EmptyState title="No credential is set">
-            The broker calls the server without one. If it asks for one, calls are refused until it is set here.
+            {server.command
+              ? server.command.env.length > 0
+                ? `The program is started without values of ${server.command.env.join(', ')}.`
+                : 'Its program takes no variables: it needs none.'
+              : 'The broker calls the server without one. If it asks for one, calls are refused until it is set here.'}
           </EmptyState>
         }
       />
@@ -149,6 +158,13 @@ const columns: readonly Column<CredentialView>[] = [
       ),
   },
 ]
+
+/** Of a program it is what its variables are set to. */
+const programColumns = columns.map((column) =>
+  column.id === 'kind'
+    ? { ...column, cell: (of: CredentialView) => (of.kind === 'bearer' ? 'Values of its variables' : column.cell(of)) }
+    : column,
+)
 
 function controls(serverId: string, whyNot: string | null): Column<CredentialView> {
   return {

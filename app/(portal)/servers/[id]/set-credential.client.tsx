@@ -11,26 +11,40 @@ import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
 import { type CredentialKind, credentialKinds } from '#lib/registry/schema.ts'
 import { authorizeServer, setCredential } from './actions.ts'
+import { CredentialTeam, type Team } from './credential-team.tsx'
+import { VariablesForm } from './set-variables.client.tsx'
 import { credentialInput, type Draft, emptyDraft } from '#components/servers/credential-draft.ts'
 import { CredentialFields } from '#components/servers/credential-fields.client.tsx'
 
-type Team = { id: string; name: string }
+type Props = {
+  serverId: string
+  /** Of a server over stdio: the names of its variables; null: it is reached over HTTP. */
+  variables: readonly string[] | null
+  teams: readonly Team[]
+  whyNot: string | null
+}
 
 /** Opens the form that sets or replaces a credential; what was set before is never shown in it. */
-export function SetCredentialButton(props: { serverId: string; teams: readonly Team[]; whyNot: string | null }) {
+export function SetCredentialButton({ serverId, variables, teams, whyNot }: Props) {
   const [open, setOpen] = useState(false)
+  const nothing = variables?.length === 0 ? 'Its program takes no variables, so there is nothing to set.' : null
+  const of = { serverId, teams, onDone: () => setOpen(false) }
   return (
     <>
-      <ActionButton size="sm" whyNot={props.whyNot} onClick={() => setOpen(true)}>
+      <ActionButton size="sm" whyNot={whyNot ?? nothing} onClick={() => setOpen(true)}>
         <KeyRound aria-hidden /> Set a credential
       </ActionButton>
       <Dialog
         open={open}
         onOpenChange={setOpen}
         title="Set a credential"
-        description="It is sealed at once and never shown again. One that is there already for the same team is replaced."
+        description={
+          variables
+            ? 'The program is started with these values. They are sealed at once and never shown again; those that are there already for the same team are replaced, all of them.'
+            : 'It is sealed at once and never shown again. One that is there already for the same team is replaced.'
+        }
       >
-        <CredentialForm serverId={props.serverId} teams={props.teams} onDone={() => setOpen(false)} />
+        {variables ? <VariablesForm {...of} variables={variables} /> : <CredentialForm {...of} />}
       </Dialog>
     </>
   )
@@ -58,16 +72,7 @@ function CredentialForm(props: { serverId: string; teams: readonly Team[]; onDon
         else setting.run(input)
       }}
     >
-      <Field label="For" hint="A team’s own is used for its agents, the server’s for all others.">
-        <Select value={draft.teamId} onChange={(event) => change({ teamId: event.target.value })}>
-          <option value="">every team without its own</option>
-          {props.teams.map((team) => (
-            <option key={team.id} value={team.id}>
-              {team.name}
-            </option>
-          ))}
-        </Select>
-      </Field>
+      <CredentialTeam teams={props.teams} value={draft.teamId} onChange={(teamId) => change({ teamId })} />
       <Field label="Kind">
         <Select value={draft.kind} onChange={(event) => change({ kind: event.target.value as CredentialKind })}>
           {Object.entries(credentialKinds).map(([kind, label]) => (

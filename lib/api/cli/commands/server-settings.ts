@@ -112,7 +112,7 @@ export function addServerSettingVerbs(servers: Command, setup: Setup): void {
   addVerb<Credential>(servers, setup, {
     name: 'set-credential <id>',
     says: `Set what the broker shows a server; it is read from standard input and never shown again.
-For basic it is user:password. Certificates and OAuth clients are set on the page, or with the API; an OAuth client
+For basic it is user:password; for a program the value of its variable, or of several {"A":"…","B":"…"}, of the kind bearer. Certificates and OAuth clients are set on the page, or with the API; an OAuth client
 names its authorization server ("servers probe" says which one the server names, whoever gave you the client which one it is for).`,
     examples: ['pass show erp | wheelhouse servers set-credential erp --kind bearer --reason "Rotated."'],
     options: (command) =>

@@ -126,6 +126,11 @@ export const registryRuleWords = {
       'Whether a server is reached over HTTP or is a program does not change.',
       'Register another server.',
     ],
+    'registry:credential_of_program': [
+      'A program is given the values of its variables',
+      'The server is a program: what is set as its credential is put into its variables, and it takes no other kind.',
+      'Set the value of its variable, or a JSON object with the values of all of them, of the kind bearer.',
+    ],
   }),
   ...keptBy(platformRule, {
     'registry:address_refused': [
