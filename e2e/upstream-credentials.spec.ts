@@ -70,6 +70,9 @@ test('what is no certificate is refused at its field, and each kind asks for wha
   await expectAccessible(page)
   await dialog.getByLabel('Kind').selectOption('OAuth, authorized by a person')
   await expect(dialog.getByRole('button', { name: 'Go to authorize' })).toBeVisible()
+  await expect(dialog.getByLabel('Client id, if there is one')).toHaveAccessibleDescription(
+    /redirect address http.*\/api\/oauth\/callback$/,
+  )
   await expectAccessible(page)
 })
 

@@ -11,6 +11,8 @@ type Props = {
   errorOf: (field: string) => string | undefined
   /** It is shown once and not kept: when it ends is nobody's business. */
   isTried?: boolean
+  /** Where authorization servers send a person back to. */
+  redirectUrl?: string
 }
 
 /** The fields of the kind that is chosen. */
@@ -59,7 +61,12 @@ export function CredentialFields(props: Props) {
             You are sent to the authorization server that the MCP server names, and come back here. Without a client id
             the portal makes itself known there.
           </p>
-          <Text {...props} name="clientId" label="Client id, if there is one" />
+          <Text
+            {...props}
+            name="clientId"
+            label="Client id, if there is one"
+            hint={`Registered there with the redirect address ${props.redirectUrl ?? ''}`}
+          />
           <Text {...props} name="clientSecret" label="Client secret, if there is one" type="password" />
           <Text
             {...props}

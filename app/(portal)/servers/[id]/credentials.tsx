@@ -7,6 +7,7 @@ import { Notice } from '#components/ui/notice.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { credentialKinds, type CredentialView, expiryWarningMs, type ServerView } from '#lib/registry/schema.ts'
+import { portalClient } from '#lib/web/upstream-client.ts'
 import { CredentialControls } from './credential-controls.client.tsx'
 import { SetCredentialButton } from './set-credential.client.tsx'
 
@@ -25,6 +26,7 @@ export function Credentials({ server, teams, whyNot, now }: Props) {
           serverId={server.id}
           variables={server.command && server.command.env}
           teams={teams}
+          redirectUrl={portalClient().redirectUrl}
           whyNot={whyNot}
         />
       </div>

@@ -21,11 +21,13 @@ type Props = {
   /** Of a server over stdio: the names of its variables; null: it is reached over HTTP. */
   variables: readonly string[] | null
   teams: readonly Team[]
+  /** Where authorization servers send a person back to. */
+  redirectUrl: string
   whyNot: string | null
 }
 
 /** Opens the form that sets or replaces a credential; what was set before is never shown in it. */
-export function SetCredentialButton({ serverId, variables, teams, whyNot }: Props) {
+export function SetCredentialButton({ serverId, variables, teams, redirectUrl, whyNot }: Props) {
   const [open, setOpen] = useState(false)
   const nothing = variables?.length === 0 ? 'Its program takes no variables, so there is nothing to set.' : null
   const of = { serverId, teams, onDone: () => setOpen(false) }
@@ -44,13 +46,13 @@ export function SetCredentialButton({ serverId, variables, teams, whyNot }: Prop
             : 'It is sealed at once and never shown again. One that is there already for the same team is replaced.'
         }
       >
-        {variables ? <VariablesForm {...of} variables={variables} /> : <CredentialForm {...of} />}
+        {variables ? <VariablesForm {...of} variables={variables} /> : <CredentialForm {...of} redirectUrl={redirectUrl} />}
       </Dialog>
     </>
   )
 }
 
-function CredentialForm(props: { serverId: string; teams: readonly Team[]; onDone: () => void }) {
+function CredentialForm(props: Pick<Props, 'serverId' | 'teams' | 'redirectUrl'> & { onDone: () => void }) {
   const [draft, setDraft] = useState<Draft>(emptyDraft)
   const setting = useAction(setCredential, () => {
     toast.success('The credential is sealed.')
@@ -82,7 +84,7 @@ function CredentialForm(props: { serverId: string; teams: readonly Team[]; onDon
           ))}
         </Select>
       </Field>
-      <CredentialFields draft={draft} change={change} errorOf={errorOf} />
+      <CredentialFields draft={draft} change={change} errorOf={errorOf} redirectUrl={props.redirectUrl} />
       <Field label="Reason" error={errorOf('reason')}>
         <Input value={draft.reason} maxLength={500} onChange={(event) => change({ reason: event.target.value })} />
       </Field>
