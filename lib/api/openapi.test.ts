@@ -53,3 +53,34 @@ test('the example of an endpoint is a command that can be pasted', () => {
   expect(example('agents.suspend')).toContain(`-d '{"reason":"It posts to the wrong ledger."}'`)
   expect(example('agents.apply')).toContain("-H 'Content-Type: application/yaml'")
 })
+
+/** What is said of the fields that are of this name, wherever one is. */
+function saidOf(name: string): string[] {
+  const said = (node: unknown): string[] => {
+    if (typeof node !== 'object' || node === null) return []
+    const { [name]: field } = (node as { properties?: Record<string, { description?: string }> }).properties ?? {}
+    return [...(field?.description ? [field.description] : []), ...Object.values(node).flatMap(said)]
+  }
+  return [...new Set(said(document))]
+}
+
+test('what a field means whose name does not say it is in the document', () => {
+  expect(saidOf('secret')).toEqual([
+    expect.stringContaining('JSON object of texts'),
+    'user:password',
+    'The value of the header.',
+  ])
+  for (const [name, meaning] of [
+    ['waits', 'not done but proposed'],
+    ['teamId', 'every team without its own'],
+    ['state', 'retryAt'],
+    ['option', 'remotes first'],
+    ['acknowledged', 'accepted by name'],
+    ['callDeadlineSeconds', 'null: as of any other server'],
+    ['listUnitPriceMicros', 'Micro-dollars'],
+    ['agents', 'grant in force'],
+    ['issuer', 'alone gets its secret'],
+  ] as const) {
+    expect({ name, said: saidOf(name).join(' ') }).toEqual({ name, said: expect.stringContaining(meaning) })
+  }
+})

@@ -29,13 +29,16 @@ const credential = answerOf<CredentialView>()(
   z.strictObject({
     kind: text,
     headerName: text.nullable(),
-    team: reference.nullable(),
+    team: reference.nullable().describe('null: the server’s own, for every team without its own.'),
     settings: z.strictObject({
       clientId: text.optional(),
       method: text.optional(),
       scope: text.optional(),
       issuer: text.optional(),
-      issuerFrom: z.literal('server').optional(),
+      issuerFrom: z
+        .literal('server')
+        .optional()
+        .describe('The server named the issuer, and nobody has confirmed it: of a client that was set without one.'),
       subject: text.optional(),
       idpIssuer: text.optional(),
       idpClientId: text.optional(),
@@ -46,9 +49,9 @@ const credential = answerOf<CredentialView>()(
     reason: text.nullable(),
     updatedAt: time,
     lastUsedAt: time.nullable(),
-    expiresAt: time.nullable(),
-    tokensExpireAt: time.nullable(),
-    wantedScope: text.nullable(),
+    expiresAt: time.nullable().describe('When the secret itself ends, where that is known.'),
+    tokensExpireAt: time.nullable().describe('When the access token ends, after which the broker gets another one.'),
+    wantedScope: text.nullable().describe('What the server asked for beyond what was granted.'),
     lastError: z.strictObject({ message: text, at: time }).nullable(),
   }),
 ).meta({ id: 'ServerCredential' })
@@ -61,12 +64,12 @@ export const loosening = answerOf<LooseningView>()(
     server: reference,
     tool: text.nullable(),
     what: z.enum(loosenedFacts),
-    before: text,
-    after: text.nullable(),
+    before: text.describe('What counts until somebody else confirms the change.'),
+    after: text.nullable().describe('null: the kind of data is not named any more.'),
     reason: text.nullable(),
     proposedBy: person,
     proposedAt: time,
-    until: time,
+    until: time.describe('When it waits no more.'),
   }),
 ).meta({ id: 'Loosening' })
 
@@ -75,15 +78,17 @@ const serverShape = {
   name: text,
   description: text,
   transport: z.enum(serverTransports),
-  url: text,
-  command: serverCommand.nullable(),
+  url: text.describe('Empty for a server over stdio.'),
+  command: serverCommand.nullable().describe('What is started of a server over stdio; null for one over HTTP.'),
   environment,
   sensitivity,
   dataClasses: z.array(dataClass),
-  status: z.enum(['active', 'disabled']),
-  tools: z.record(z.enum([...toolClass.options, 'quarantined']), count),
-  recordedChanges: count,
-  agents: count,
+  status: z.enum(['active', 'disabled']).describe('No agent reaches a disabled server; its grants stay.'),
+  tools: z
+    .record(z.enum([...toolClass.options, 'quarantined']), count)
+    .describe('Approved tools by class, and how many wait for a review.'),
+  recordedChanges: count.describe('Changes that were recorded while the tool stays as approved.'),
+  agents: count.describe('Agents that hold a grant in force on it.'),
   credentials: z.array(credential),
   demo: z.boolean(),
 }
@@ -106,7 +111,7 @@ export const removedTools = answerOf<RemovedToolList>()(
 export const server = answerOf<ServerView>()(
   z.strictObject({
     ...serverShape,
-    approver: reference.nullable(),
+    approver: reference.nullable().describe('Who is asked when its tools change; null: everybody who manages servers.'),
     packageFetch: z.strictObject({ ...packageFacts.shape, fetchedAt: time }).nullable(),
     accepted: z.array(z.strictObject({ finding: z.enum(probeFindingNames), byName: text, at: time })),
     toolList: z.array(z.strictObject(toolShape)),
@@ -114,12 +119,13 @@ export const server = answerOf<ServerView>()(
     removedTotal: count,
     listing: z
       .strictObject({
-        listedAt: time.nullable(),
+        listedAt: time.nullable().describe('null: never.'),
         problem: z.strictObject({ message: text, since: time }).nullable(),
         leftOut: z.array(leftOutTool),
         leftOutTotal: count,
       })
-      .nullable(),
+      .nullable()
+      .describe('How the last look at its tools ended; null: no broker has looked yet.'),
     holders: z.array(serverHolder),
     holdersTotal: count,
     besidesTools: z.array(
@@ -164,7 +170,7 @@ const comparedTool = z.strictObject({
   class: toolClass,
   classBefore: toolClass.nullable(),
   verdict: toolVerdict,
-  waits: z.boolean(),
+  waits: z.boolean().describe('Nobody may call it until somebody has decided about it.'),
   findings: z.array(toolFinding),
 })
 
@@ -211,24 +217,30 @@ export const serverProbe = answerOf<ServerProbeView>()(
   }),
 ).meta({ id: 'ServerProbe' })
 
+/** Whether what was asked for was done. */
+export const waits = z
+  .boolean()
+  .describe('Of what is lower or looser than before: it was not done but proposed, and counts when somebody else confirms it.')
+
+const ownLimit = z.number().nullable().describe('null: as of any other server.')
 const guards = z.strictObject({
   maskSecrets: z.boolean(),
   blockMarked: z.boolean(),
-  callsPerSecond: z.number().nullable(),
-  callDeadlineSeconds: z.number().nullable(),
-  resultBytesMax: z.number().nullable(),
-  resultDepthMax: z.number().nullable(),
+  callsPerSecond: ownLimit,
+  callDeadlineSeconds: ownLimit,
+  resultBytesMax: ownLimit,
+  resultDepthMax: ownLimit,
 })
 export const serverGuards = answerOf<ServerGuards>()(guards).meta({ id: 'ServerGuards' })
-export const serverGuardsSet = answerOf<ServerGuardsSet>()(guards.extend({ waits: z.boolean() })).meta({
+export const serverGuardsSet = answerOf<ServerGuardsSet>()(guards.extend({ waits })).meta({
   id: 'ServerGuardsSet',
 })
 
 export const serverHealth = answerOf<ServerHealthView>()(
   z.strictObject({
     broker: text,
-    state: z.enum(['closed', 'open']),
-    failures: count,
+    state: z.enum(['closed', 'open']).describe('open: the broker leaves the server alone, and tries it next at retryAt.'),
+    failures: count.describe('In a row.'),
     lastError: text.nullable(),
     retryAt: time.nullable(),
     changedAt: time,

@@ -13,7 +13,7 @@ import { setServerBoundaryInput } from '#lib/registry/schema/processes.ts'
 import { requestServerProbeInput } from '#lib/registry/schema/probes.ts'
 import { requestPackageInput } from '#lib/registry/schema/packages.ts'
 import { importedServer, packageFetch } from '../answers/packages.ts'
-import { loosening, serverGuards, serverGuardsSet, serverHealth, serverProbe } from '../answers/servers.ts'
+import { loosening, serverGuards, serverGuardsSet, serverHealth, serverProbe, waits } from '../answers/servers.ts'
 import { callPrices } from '../answers/call-prices.ts'
 import { toolDetail, toolReview } from '../answers/tools.ts'
 import { text } from '../answers/words.ts'
@@ -39,7 +39,7 @@ export const registerServer = endpoint({
       url: 'https://erp.example.com/mcp',
       environment: 'production',
       sensitivity: 'confidential',
-      acknowledged: ['private_address'],
+      acknowledged: ['not_probed'],
     },
   },
 })
@@ -53,7 +53,7 @@ export const updateServer = endpoint({
   params: namedId,
   body: updateServerInput.omit({ id: true }),
   revision: 'server',
-  answer: json(z.strictObject({ waits: z.boolean() })),
+  answer: json(z.strictObject({ waits })),
   example: { params, body: { status: 'disabled' } },
 })
 
@@ -173,7 +173,11 @@ export const approveTools = endpoint({
   params: namedId,
   body: approveToolsInput.omit({ serverId: true }),
   revision: 'server',
-  answer: json(z.strictObject({ approved: z.array(text), waits: z.array(text) })),
+  answer: json(z.strictObject({
+      approved: z.array(text),
+      waits: z.array(text).describe('Those whose lower class was proposed only, and counts when somebody else confirms it.'),
+    }),
+  ),
   example: { params, body: { tools: [{ name: 'get_purchase_order', definitionHash: hash }] } },
 })
 
@@ -197,7 +201,7 @@ export const classifyTool = endpoint({
   params: namedId,
   body: classifyToolInput.omit({ serverId: true }),
   revision: 'server',
-  answer: json(z.strictObject({ waits: z.boolean() })),
+  answer: json(z.strictObject({ waits })),
   example: { params, body: { name: 'mark_read', class: 'write', reason: 'It changes the state of the message.' } },
 })
 
@@ -258,7 +262,7 @@ export const setBoundary = endpoint({
   params: namedId,
   body: setServerBoundaryInput.omit({ serverId: true }),
   revision: 'server',
-  answer: json(z.strictObject({ waits: z.boolean() })),
+  answer: json(z.strictObject({ waits })),
   example: { params, body: { boundary: 'team' } },
 })
 

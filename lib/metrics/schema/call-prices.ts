@@ -13,10 +13,18 @@ const price = z
 /** What a call costs from now on; calls that were recorded before keep their price. */
 export const setCallPriceInput = z.strictObject({
   serverId: z.string().min(1).max(100),
-  /** Null: every tool of the server that has no price of its own. */
-  tool: z.string().min(1).max(200).nullable().default(null),
-  /** Null: no own price, so that a tool costs what its server says, and a server's tools nothing. */
-  listUnitPriceMicros: price.nullable(),
+  tool: z
+    .string()
+    .min(1)
+    .max(200)
+    .nullable()
+    .default(null)
+    .describe('null: every tool of the server that has no price of its own.'),
+  listUnitPriceMicros: price
+    .nullable()
+    .describe(
+      'Micro-dollars a call; null: no own price, so that a tool costs what its server says, and a server’s tools nothing.',
+    ),
 })
 export type SetCallPriceInput = z.input<typeof setCallPriceInput>
 

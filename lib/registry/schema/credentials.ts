@@ -42,11 +42,9 @@ export const authorizationServer = z
 
 /** Whose it is and why it is set; the same for every kind. */
 const common = {
-  /** null: the server's own, for every agent whose team has none of its own. */
-  teamId: slug.nullable().default(null),
+  teamId: slug.nullable().default(null).describe('null: the server’s own, for every team without its own.'),
   reason: z.string().trim().max(500, 'Use at most 500 characters.').optional(),
-  /** When the secret ends, if that is known; a certificate says it itself. */
-  expiresAt: timeText().optional(),
+  expiresAt: timeText().optional().describe('When the secret ends, if that is known; a certificate says it itself.'),
 }
 
 /** Write-only: what is secret is sealed at once and never shown again. For 'basic' it is `user:password`, for 'header' the header's value. */
@@ -72,25 +70,32 @@ export function isTriedKind(kind: string): kind is (typeof triedKinds)[number] {
 
 /** The kinds that need nobody else to be shown. */
 function tried<Shape extends z.ZodRawShape>(shape: Shape) {
-  const bearer = z.strictObject({ ...shape, kind: z.literal('bearer'), secret: secretLine })
+  const bearer = z.strictObject({
+    ...shape,
+    kind: z.literal('bearer'),
+    secret: secretLine.describe(
+      'The token. Of a server over stdio: the value of its variable, or a JSON object of texts with the values of several.',
+    ),
+  })
   const basic = z.strictObject({
     ...shape,
     kind: z.literal('basic'),
-    secret: secretLine.regex(/^[^:]+:/, 'Use user:password.'),
+    secret: secretLine.regex(/^[^:]+:/, 'Use user:password.').describe('user:password'),
   })
   const header = z.strictObject({
     ...shape,
     kind: z.literal('header'),
     headerName: z.string().regex(/^[A-Za-z0-9-]{1,100}$/, 'Use letters, digits and hyphens.'),
-    secret: secretLine,
+    secret: secretLine.describe('The value of the header.'),
   })
   const mtls = z.strictObject({
     ...shape,
     kind: z.literal('mtls'),
     certificate: pem('The certificate'),
     privateKey: pem('The private key'),
-    /** Who issued the server's certificate, where that is nobody the system trusts. */
-    ca: pem('The issuer’s certificate').optional(),
+    ca: pem('The issuer’s certificate')
+      .optional()
+      .describe('Who issued the certificate of the server, where that is nobody the system trusts.'),
   })
   const oauthClient = z
     .strictObject({
@@ -101,8 +106,9 @@ function tried<Shape extends z.ZodRawShape>(shape: Shape) {
       clientSecret: secretLine.optional(),
       privateKey: pem('The private key').optional(),
       scope: scopeText.optional(),
-      /** The authorization server that the client is known to: the MCP server is not to choose who gets its secret. */
-      issuer: authorizationServer,
+      issuer: authorizationServer.describe(
+        'The authorization server that the client is known to, and that alone gets its secret.',
+      ),
     })
     .superRefine((input, context) => checkClientSecret(input as ClientSecretFields, context))
   return [bearer, basic, header, mtls, oauthClient] as const
@@ -122,9 +128,8 @@ function credentialInput<More extends z.ZodRawShape>(more: More) {
       idpIssuer: issuerUrl,
       idpClientId: secretLine.max(500),
       idpClientSecret: secretLine.optional(),
-      /** In whose name: an ID token, for as long as it goes, or a refresh token, from which ID tokens come. */
-      idToken: secretLine.optional(),
-      refreshToken: secretLine.optional(),
+      idToken: secretLine.optional().describe('In whose name, for as long as it goes; or a refresh token.'),
+      refreshToken: secretLine.optional().describe('From which ID tokens come; or one ID token.'),
       scope: scopeText.optional(),
       /** The authorization server that may get all this: the MCP server is not to choose it. */
       issuer: authorizationServer,

@@ -45,8 +45,11 @@ export const registerServerInput = z
     environment: z.enum(environments),
     sensitivity: z.enum(sensitivities),
     dataClasses: dataClassList.default([]),
-    /** Findings accepted by name, of the last probe and of the address itself. */
-    acknowledged: z.array(z.enum(probeFindingNames)).max(20).default([]),
+    acknowledged: z
+      .array(z.enum(probeFindingNames))
+      .max(20)
+      .default([])
+      .describe('What guards it less and is accepted by name: findings of the last probe and of the address itself.'),
   })
   .superRefine(checkTransport)
 export type RegisterServerInput = z.infer<typeof registerServerInput>
@@ -55,31 +58,45 @@ export const updateServerInput = z.strictObject({
   id: z.string(),
   name: oneLine(100).min(1).optional(),
   description: oneLine(1000).optional(),
-  /** Only of a server over HTTP. */
-  url: serverUrl.optional(),
-  /** Only of a server over stdio. */
-  command: serverCommand.optional(),
+  url: serverUrl.optional().describe('Only of a server over HTTP. At another origin it has no credential any more.'),
+  command: serverCommand
+    .optional()
+    .describe('Only of a server over stdio. As another program it has no credential any more.'),
   environment: z.enum(environments).optional(),
   sensitivity: z.enum(sensitivities).optional(),
   dataClasses: dataClassList.optional(),
-  status: z.enum(['active', 'disabled']).optional(),
-  /** Who is asked when its tools change: somebody who may manage servers; null: everybody who may. */
-  approverId: z.uuid().nullable().optional(),
-  /** Findings of a new address accepted by name. */
-  acknowledged: z.array(z.enum(probeFindingNames)).max(20).optional(),
+  status: z
+    .enum(['active', 'disabled'])
+    .optional()
+    .describe('A disabled server keeps its grants, tools and credentials, and no agent reaches it.'),
+  approverId: z
+    .uuid()
+    .nullable()
+    .optional()
+    .describe('Who is asked when its tools change: somebody who may manage servers; null: everybody who may.'),
+  acknowledged: z
+    .array(z.enum(probeFindingNames))
+    .max(20)
+    .optional()
+    .describe('What guards it less at a new address, or as a new program, and is accepted by name.'),
 })
 export type UpdateServerInput = z.infer<typeof updateServerInput>
 
 /** A `server.json` of the official registry and which of the ways it names is meant; what is not given is taken from the file. */
 export const importServerInput = z.strictObject({
   text: z.string().min(1).max(200_000),
-  option: z.int().min(0).max(100).default(0),
-  /** Of a package: what was fetched of it before. */
-  packageId: z.uuid().optional(),
-  /** Of a package: which of its programs; otherwise the one that npm would take. */
-  program: z.string().min(1).max(100).optional(),
-  /** What the file leaves open of its arguments, by name. */
-  values: z.record(z.string().max(300), z.string().max(2000)).default({}),
+  option: z.int().min(0).max(100).default(0).describe('Which of the ways it names, from 0: remotes first.'),
+  packageId: z.uuid().optional().describe('Of a package: what was fetched of it before.'),
+  program: z
+    .string()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('Of a package: which of its programs; otherwise the one that npm would take.'),
+  values: z
+    .record(z.string().max(300), z.string().max(2000))
+    .default({})
+    .describe('What the file leaves open of its arguments, by name.'),
   id: serverSlug.optional(),
   name: oneLine(100).min(1).optional(),
   environment: z.enum(environments),
