@@ -125,6 +125,8 @@ apiTest('the command line does the same', { timeout: 90_000 }, async ({ db, port
   const where = ['--environment', 'staging', '--data', 'internal']
   const refused = await run(['register', 'cli-files', '--address', 'http://10.0.0.9/mcp', ...where])
   expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('plain_http') })
+  const unsaid = await run(['register', 'cli-files', '--address', 'https://a.example', '--environment', 'staging'])
+  expect(unsaid).toMatchObject({ code: 2, err: expect.stringContaining('--sensitivity') })
   const command = ['--', 'npx', '-y', '@acme/files@1.0.0']
   const unseen = await run(['register', 'cli-files', ...where, ...command])
   expect(unseen).toMatchObject({ code: 1, err: expect.stringContaining('fetches_package') })

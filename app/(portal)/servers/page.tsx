@@ -12,6 +12,7 @@ import { can } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
 import { listServers } from '#lib/registry/queries.ts'
 import type { ServerRow } from '#lib/registry/schema.ts'
+import { credentialKindText } from '#lib/registry/schema/credentials.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { hrefWith } from '#lib/web/search.ts'
 
@@ -102,7 +103,7 @@ const columns: readonly Column<ServerRow>[] = [
     wide: true,
     cell: (server) =>
       server.credentials.length > 0 ? (
-        [...new Set(server.credentials.map(({ kind }) => kind))].join(', ')
+        [...new Set(server.credentials.map(({ kind }) => credentialKindText(kind, server.command !== null)))].join(', ')
       ) : (
         <span className="text-muted-foreground">none</span>
       ),

@@ -15,6 +15,12 @@ export const credentialKinds = {
 } as const
 export type CredentialKind = keyof typeof credentialKinds
 
+/** A kind as it is stored, in words; of a program a secret is the values of its variables. */
+export function credentialKindText(kind: string, isProgram: boolean): string {
+  if (isProgram && kind === 'bearer') return 'Values of its variables'
+  return kind in credentialKinds ? credentialKinds[kind as CredentialKind] : kind
+}
+
 export const clientAuthMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
 export type ClientAuthMethod = (typeof clientAuthMethods)[number]
 

@@ -6,7 +6,8 @@ import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
-import { credentialKinds, type CredentialView, expiryWarningMs, type ServerView } from '#lib/registry/schema.ts'
+import { type CredentialView, expiryWarningMs, type ServerView } from '#lib/registry/schema.ts'
+import { credentialKindText } from '#lib/registry/schema/credentials.ts'
 import { portalClient } from '#lib/web/upstream-client.ts'
 import { CredentialControls } from './credential-controls.client.tsx'
 import { SetCredentialButton } from './set-credential.client.tsx'
@@ -164,7 +165,7 @@ const columns: readonly Column<CredentialView>[] = [
 /** Of a program it is what its variables are set to. */
 const programColumns = columns.map((column) =>
   column.id === 'kind'
-    ? { ...column, cell: (of: CredentialView) => (of.kind === 'bearer' ? 'Values of its variables' : column.cell(of)) }
+    ? { ...column, cell: (of: CredentialView) => (of.kind === 'bearer' ? credentialKindText(of.kind, true) : column.cell(of)) }
     : column,
 )
 
@@ -189,7 +190,7 @@ function whose({ team }: CredentialView): string {
 }
 
 function kindText({ kind, headerName }: CredentialView): string {
-  const text = kind in credentialKinds ? credentialKinds[kind as keyof typeof credentialKinds] : kind
+  const text = credentialKindText(kind, false)
   return headerName ? `${text}: ${headerName}` : text
 }
 

@@ -153,7 +153,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
                 fetchedAt={server.packageFetch?.fetchedAt}
               />
             )}
-            <Fact label="Data">
+            <Fact label="Kinds of data">
               <DataClasses serverId={server.id} dataClasses={server.dataClasses} whyNot={manageProblem} />
             </Fact>
             <Fact label="Health">

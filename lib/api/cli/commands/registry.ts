@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { ServerTraffic } from '#lib/metrics/schema/traffic.ts'
 import type { ServerHolder, ServerRow, ServerView, ToolView } from '#lib/registry/schema.ts'
+import { credentialKindText } from '#lib/registry/schema/credentials.ts'
 import type { ServerProcesses, StdioProcessView } from '#lib/registry/schema/processes.ts'
 import type { TemplateRow } from '#lib/templates/schema.ts'
 import { routes } from '../../routes.ts'
@@ -110,7 +111,7 @@ const serverColumns: Column<ServerRow>[] = [
   { title: 'ID', value: (server) => server.id },
   { title: 'NAME', value: (server) => server.name, widthMin: 10, dispensable: 3 },
   { title: 'ENVIRONMENT', value: (server) => server.environment },
-  { title: 'DATA', value: (server) => server.sensitivity, dispensable: 2 },
+  { title: 'SENSITIVITY', value: (server) => server.sensitivity, dispensable: 2 },
   { title: 'STATUS', value: (server) => server.status },
   { title: 'READ', value: (server) => String(server.tools.read), align: 'right' },
   { title: 'WRITE', value: (server) => String(server.tools.write), align: 'right' },
@@ -194,9 +195,10 @@ function describe(server: ServerView, cli: Cli): string {
     ['Program', server.command && oneLine([server.command.command, ...server.command.args].join(' '))],
     ['Package', packageText(server)],
     ['Environment', server.environment],
-    ['Data', [server.sensitivity, ...server.dataClasses].join(', ')],
+    ['Sensitivity', server.sensitivity],
+    ['Kinds of data', server.dataClasses.join(', ').replaceAll('_', ' ') || null],
     ['Status', server.status],
-    ['Credential', credentials.length === 0 ? 'none' : credentials.map(credentialText).join('; ')],
+    ['Credential', credentials.length === 0 ? 'none' : credentials.map((one) => credentialText(server, one)).join('; ')],
     ['Tools listed', listedText(server.listing)],
     ['Demo', server.demo ? 'yes' : null],
   ])
@@ -235,9 +237,11 @@ function listedText(listing: ServerView['listing']): string {
   ].join('; ')
 }
 
-function credentialText({ kind, team, updatedAt, settings, lastError }: ServerView['credentials'][number]): string {
+function credentialText({ command }: ServerView, credential: ServerView['credentials'][number]): string {
+  const { team, updatedAt, expiresAt, settings, lastError } = credential
   const { issuer, issuerFrom } = settings
   const at = issuer ? `, for ${oneLine(issuer)}${issuerFrom ? ' as the server named it, not confirmed' : ''}` : ''
   const trouble = lastError ? `; ${oneLine(lastError.message)}` : ''
-  return `${kind}${team ? ` of ${oneLine(team.name)}` : ''}${at}, set ${minute(updatedAt)} UTC${trouble}`
+  const ends = expiresAt ? `, ends ${minute(expiresAt)} UTC` : ''
+  return `${credentialKindText(credential.kind, command !== null)}${team ? ` of ${oneLine(team.name)}` : ''}${at}, set ${minute(updatedAt)} UTC${ends}${trouble}`
 }

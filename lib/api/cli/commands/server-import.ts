@@ -16,7 +16,7 @@ export function addImportVerb(servers: Command, setup: Setup): void {
     says: `Register an MCP server as a server.json of the official registry describes it; - is standard input.
 An npm package is fetched first, once; what the file leaves open of its arguments is said with --value.`,
     examples: [
-      'wheelhouse servers import server.json --environment staging --data internal --value folder=/workspace --accept not_probed',
+      'wheelhouse servers import server.json --environment staging --sensitivity internal --value folder=/workspace --accept not_probed',
     ],
     options: (command) =>
       placed(command)
@@ -30,6 +30,7 @@ An npm package is fetched first, once; what the file leaves open of its argument
           [],
         ),
     run: async (cli, { args: [file = ''], options }) => {
+      const place = placeOf(options)
       const text = await textFrom(cli.terminal, file)
       const body = {
         text,
@@ -38,7 +39,7 @@ An npm package is fetched first, once; what the file leaves open of its argument
         ...(options.program === undefined ? {} : { program: options.program }),
         ...(await packageIn(cli, text, Number(options.option))),
         values: valuesOf(options.value),
-        ...placeOf(options),
+        ...place,
         acknowledged: accepted(options.accept),
       }
       const made = await (await cli.client()).call(routes.servers.importServer, { body })

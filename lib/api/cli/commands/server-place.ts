@@ -12,20 +12,24 @@ import { UsageError } from '../errors.ts'
 import { choice } from './choices.ts'
 
 /** Where a server runs and what it holds, as options say it. */
-export type Placed = { environment: string; data: string; kind: string[]; accept: string[] }
+export type Placed = { environment: string; sensitivity?: string; data?: string; kind: string[]; accept: string[] }
 
 export function placed(command: Command): Command {
   return command
     .addOption(choice('--environment <environment>', 'where it runs', environments).makeOptionMandatory())
-    .addOption(choice('--data <sensitivity>', 'what it holds', sensitivities).makeOptionMandatory())
+    .addOption(choice('--sensitivity <sensitivity>', 'of the data that it holds', sensitivities))
+    // As it was called before.
+    .addOption(choice('--data <sensitivity>', 'the same as --sensitivity', sensitivities).hideHelp())
     .option('--kind <kinds...>', `which kinds of data: ${dataClasses.join(', ')}`, [])
     .option('--accept <finding>', 'a finding that guards it less; may be given several times', collect, [])
 }
 
 export function placeOf(options: Placed) {
+  const sensitivity = options.sensitivity ?? options.data
+  if (sensitivity === undefined) throw new UsageError('Say how sensitive its data is, with --sensitivity.')
   return {
     environment: options.environment as Environment,
-    sensitivity: options.data as Sensitivity,
+    sensitivity: sensitivity as Sensitivity,
     dataClasses: dataClassesOf(options.kind),
   }
 }

@@ -24,8 +24,8 @@ export function addServerCommands(servers: Command, setup: Setup): void {
     says: `Register an MCP server by --address, or by the program that speaks it, after --.
 What guards it less is accepted by name with --accept; "servers probe" says what there is.`,
     examples: [
-      'wheelhouse servers register erp --address https://erp.example.com/mcp --environment production --data confidential',
-      'wheelhouse servers register files --environment staging --data internal --accept not_probed -- node server.mjs',
+      'wheelhouse servers register erp --address https://erp.example.com/mcp --environment production --sensitivity confidential',
+      'wheelhouse servers register files --environment staging --sensitivity internal --accept not_probed -- node server.mjs',
     ],
     options: (command) =>
       placed(command)
