@@ -142,7 +142,9 @@ test('a server is moved to another address after that was probed, and what guard
   page,
 }) => {
   test.setTimeout(180_000)
-  const credential = await api.put(`/api/v1/servers/${id}/credential`, { data: { kind: 'bearer', secret: 'of before' } })
+  const credential = await api.put(`/api/v1/servers/${id}/credential`, {
+    data: { kind: 'bearer', secret: 'of before' },
+  })
   expect(credential.ok(), await credential.text()).toBe(true)
   await signInAs(page, 'Security')
   await page.goto(path)

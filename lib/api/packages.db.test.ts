@@ -89,7 +89,16 @@ apiTest(
         },
       ],
     }
-    const where = ['--environment', 'staging', '--sensitivity', 'internal', '--accept', 'not_probed', '--value', '--tone=kind']
+    const where = [
+      '--environment',
+      'staging',
+      '--sensitivity',
+      'internal',
+      '--accept',
+      'not_probed',
+      '--value',
+      '--tone=kind',
+    ]
     const [imported] = await Promise.all([run(['import', '-', ...where], JSON.stringify(file)), fetchNext()])
     expect(imported).toMatchObject({ code: 0, out: expect.stringContaining('cli-packaged is registered') })
     const row = await db.mcpServer.findUniqueOrThrow({ where: { id: 'cli-packaged' } })

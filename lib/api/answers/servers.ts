@@ -220,7 +220,9 @@ export const serverProbe = answerOf<ServerProbeView>()(
 /** Whether what was asked for was done. */
 export const waits = z
   .boolean()
-  .describe('Of what is lower or looser than before: it was not done but proposed, and counts when somebody else confirms it.')
+  .describe(
+    'Of what is lower or looser than before: it was not done but proposed, and counts when somebody else confirms it.',
+  )
 
 const ownLimit = z.number().nullable().describe('null: as of any other server.')
 const guards = z.strictObject({
@@ -239,7 +241,9 @@ export const serverGuardsSet = answerOf<ServerGuardsSet>()(guards.extend({ waits
 export const serverHealth = answerOf<ServerHealthView>()(
   z.strictObject({
     broker: text,
-    state: z.enum(['closed', 'open']).describe('open: the broker leaves the server alone, and tries it next at retryAt.'),
+    state: z
+      .enum(['closed', 'open'])
+      .describe('open: the broker leaves the server alone, and tries it next at retryAt.'),
     failures: count.describe('In a row.'),
     lastError: text.nullable(),
     retryAt: time.nullable(),

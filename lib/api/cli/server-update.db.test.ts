@@ -71,7 +71,7 @@ test('another address says first what it costs, is accepted by name, and drops t
   expect(await update([id, '--address', 'ftp://elsewhere.example.test'])).toMatchObject({ code: 1, err: has('url') })
 })
 
-test('a program is changed in part, and stays of its package', async ({ updateAs, db }) => {
+test('a program is changed in part: what is not named stays', async ({ updateAs, db }) => {
   const update = await updateAs('security')
   const command = { command: 'files', args: ['--root', '/a'], env: ['FILES_TOKEN'] }
   const id = await makeServer(db, { transport: 'stdio', url: '', command })

@@ -173,9 +173,12 @@ export const approveTools = endpoint({
   params: namedId,
   body: approveToolsInput.omit({ serverId: true }),
   revision: 'server',
-  answer: json(z.strictObject({
+  answer: json(
+    z.strictObject({
       approved: z.array(text),
-      waits: z.array(text).describe('Those whose lower class was proposed only, and counts when somebody else confirms it.'),
+      waits: z
+        .array(text)
+        .describe('Those whose lower class was proposed only, and counts when somebody else confirms it.'),
     }),
   ),
   example: { params, body: { tools: [{ name: 'get_purchase_order', definitionHash: hash }] } },

@@ -58,7 +58,10 @@ function requireFit({ name, transport, command }: LockedServer, input: SetServer
     new DomainError('invalid', message, { field, rule: 'registry:credential_of_program' })
   const { env } = command as ServerCommand
   if (input.kind !== 'bearer')
-    throw refuse('kind', `${name} is a server over stdio: its credential is the values of its variables, of the kind bearer.`)
+    throw refuse(
+      'kind',
+      `${name} is a server over stdio: its credential is the values of its variables, of the kind bearer.`,
+    )
   if (env.length === 0) throw refuse('secret', `The program of ${name} takes no variables: there is nothing to set.`)
   if (!processEnvironment(env, input.secret))
     throw refuse('secret', `Give a JSON object of texts with the values of ${env.join(', ')}.`)

@@ -165,7 +165,10 @@ const columns: readonly Column<CredentialView>[] = [
 /** Of a program it is what its variables are set to. */
 const programColumns = columns.map((column) =>
   column.id === 'kind'
-    ? { ...column, cell: (of: CredentialView) => (of.kind === 'bearer' ? credentialKindText(of.kind, true) : column.cell(of)) }
+    ? {
+        ...column,
+        cell: (of: CredentialView) => (of.kind === 'bearer' ? credentialKindText(of.kind, true) : column.cell(of)),
+      }
     : column,
 )
 

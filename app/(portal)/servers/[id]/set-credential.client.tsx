@@ -46,7 +46,11 @@ export function SetCredentialButton({ serverId, variables, teams, redirectUrl, w
             : 'It is sealed at once and never shown again. One that is there already for the same team is replaced.'
         }
       >
-        {variables ? <VariablesForm {...of} variables={variables} /> : <CredentialForm {...of} redirectUrl={redirectUrl} />}
+        {variables ? (
+          <VariablesForm {...of} variables={variables} />
+        ) : (
+          <CredentialForm {...of} redirectUrl={redirectUrl} />
+        )}
       </Dialog>
     </>
   )

@@ -198,7 +198,10 @@ function describe(server: ServerView, cli: Cli): string {
     ['Sensitivity', server.sensitivity],
     ['Kinds of data', server.dataClasses.join(', ').replaceAll('_', ' ') || null],
     ['Status', server.status],
-    ['Credential', credentials.length === 0 ? 'none' : credentials.map((one) => credentialText(server, one)).join('; ')],
+    [
+      'Credential',
+      credentials.length === 0 ? 'none' : credentials.map((one) => credentialText(server, one)).join('; '),
+    ],
     ['Tools listed', listedText(server.listing)],
     ['Demo', server.demo ? 'yes' : null],
   ])

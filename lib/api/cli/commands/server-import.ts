@@ -49,7 +49,8 @@ An npm package is fetched first, once; what the file leaves open of its argument
           ? ''
           : ` Not taken over: the headers ${made.leftOutHeaders.map(plain).join(', ')}.`
       const names = made.variables.filter(({ isRequired }) => isRequired).map(({ name }) => plain(name))
-      const variables = names.length === 0 ? '' : ` It needs ${names.join(', ')}: set them with "servers set-credential ${made.id}".`
+      const variables =
+        names.length === 0 ? '' : ` It needs ${names.join(', ')}: set them with "servers set-credential ${made.id}".`
       cli.show(made, () => `${made.id} is registered.${header}${variables}${leftOut} Its tools wait for their review.`)
     },
   })

@@ -15,13 +15,15 @@ import { choice } from './choices.ts'
 export type Placed = { environment: string; sensitivity?: string; data?: string; kind: string[]; accept: string[] }
 
 export function placed(command: Command): Command {
-  return command
-    .addOption(choice('--environment <environment>', 'where it runs', environments).makeOptionMandatory())
-    .addOption(choice('--sensitivity <sensitivity>', 'of the data that it holds', sensitivities))
-    // As it was called before.
-    .addOption(choice('--data <sensitivity>', 'the same as --sensitivity', sensitivities).hideHelp())
-    .option('--kind <kinds...>', `which kinds of data: ${dataClasses.join(', ')}`, [])
-    .option('--accept <finding>', 'a finding that guards it less; may be given several times', collect, [])
+  return (
+    command
+      .addOption(choice('--environment <environment>', 'where it runs', environments).makeOptionMandatory())
+      .addOption(choice('--sensitivity <sensitivity>', 'of the data that it holds', sensitivities))
+      // As it was called before.
+      .addOption(choice('--data <sensitivity>', 'the same as --sensitivity', sensitivities).hideHelp())
+      .option('--kind <kinds...>', `which kinds of data: ${dataClasses.join(', ')}`, [])
+      .option('--accept <finding>', 'a finding that guards it less; may be given several times', collect, [])
+  )
 }
 
 export function placeOf(options: Placed) {

@@ -63,7 +63,10 @@ A lower environment or sensitivity waits for a second person; another origin or 
       const body = { ...change, ...(moves ? { acknowledged: accepted(options.accept) } : {}) }
       const call = { params: { id }, body }
       const { waits } = await client.call(routes.servers.updateServer, call, { ifMatch: tag })
-      cli.show({ id, ...change, waits }, () => `${plain(id)} is changed.${waits ? secondPerson : ''}${follows.join('')}`)
+      cli.show(
+        { id, ...change, waits },
+        () => `${plain(id)} is changed.${waits ? secondPerson : ''}${follows.join('')}`,
+      )
     },
   })
 }
