@@ -65,7 +65,7 @@ export function CredentialFields(props: Props) {
             {...props}
             name="clientId"
             label="Client id, if there is one"
-            hint={`Registered there with the redirect address ${props.redirectUrl ?? ''}`}
+            hint={`Register it there with the redirect address ${props.redirectUrl ?? ''}`}
           />
           <Text {...props} name="clientSecret" label="Client secret, if there is one" type="password" />
           <Text
