@@ -59,12 +59,25 @@ function walkObject(object: Record<string, unknown>, walk: Walk, place: Place): 
   for (const key of Object.keys(object)) {
     const value = object[key]
     if (mayBeMedia && key === 'data' && isMedia(value)) continue
-    const name = walkText(key, walk)
+    const name = walkName(key, walk)
     if (name !== key) (renamed ??= new Map()).set(key, name)
     const guarded = named(key, value, walk) ?? walkValue(value, walk, placeOf(key, place))
     if (guarded !== value) (copy ??= { ...object })[key] = guarded
   }
   return renamed ? withNames(copy ?? object, renamed) : (copy ?? object)
+}
+
+/** Names without a secret or a mark. They are few and come again with every answer: each is looked at once. */
+const plainNames = new Set<string>()
+const plainNamesMax = 2000
+const plainLengthMax = 40
+
+function walkName(name: string, walk: Walk): string {
+  if (plainNames.has(name)) return name
+  if (name.length > plainLengthMax || marksIn(name) || secretsIn(name)) return walkText(name, walk)
+  if (plainNames.size >= plainNamesMax) plainNames.clear()
+  plainNames.add(name)
+  return name
 }
 
 /** The same members in the same order; of those that are called the same now the later ones are numbered, so that none is lost. */
