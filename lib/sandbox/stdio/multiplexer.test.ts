@@ -120,6 +120,15 @@ test('a server’s own request is answered by its client alone, and refused when
   expect(sent.at(-1)).toEqual({ jsonrpc: '2.0', id: 's', result: {} })
 })
 
+test('in a process of one agent a request that was given up is no reason to ask nobody', () => {
+  const { multiplexer, client, receive, request } = world({ isOneAgents: true })
+  const asking = client(['elicitation/create'])
+  multiplexer.call(request(1), client().caller).cancel(new Error('gone'))
+  multiplexer.call(request(2), asking.caller)
+  receive({ id: 'q', method: 'elicitation/create', params: {} })
+  expect(asking.heard).toMatchObject([{ method: 'elicitation/create' }])
+})
+
 test('a cancellation reaches the server, and its late answer nobody', async () => {
   const { multiplexer, sent, strays, client, receive, request } = world()
   const call = multiplexer.call(request(1), client().caller)

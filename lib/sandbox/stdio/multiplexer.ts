@@ -296,8 +296,9 @@ export class Multiplexer {
     const last = calls.at(-1)
     if (!last) return undefined
     const { session } = last.caller
-    const isSole = calls.every(({ caller }) => caller.session === session)
-    return isSole && this.#stillAtWork().every((each) => each.session === session) ? last : undefined
+    if (calls.some(({ caller }) => caller.session !== session)) return undefined
+    const isMeant = this.#options.isOneAgents || this.#stillAtWork().every((each) => each.session === session)
+    return isMeant ? last : undefined
   }
 
   /** Whose agent may hear what names no request. Agents share sessions, so of several requests none can be told to be meant, unless all are of one agent. */
