@@ -177,6 +177,16 @@ export default {
       },
     },
     {
+      name: 'contexts-fit-the-browser',
+      comment: 'Rules ask a context for permission, and pages load rules: of the database it knows types alone.',
+      severity: 'error',
+      from: { path: '^lib/(?:auth/ctx|audit/buffer|db/lasting)\\.ts$' },
+      to: {
+        path: '^lib/db/(?:client|pool|connection)\\.ts$|^node_modules/(?:pg|@prisma)/',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'every-page-is-light',
       comment:
         'What every page or the catalog loads takes types alone from schemas, since their values bring zod along. Constants it needs stand in a file without zod.',

@@ -1,5 +1,6 @@
 import { DomainError, invariant } from '#lib/core/errors.ts'
-import { type Db, letLast, type Tx } from '#lib/db/client.ts'
+import type { Db, Tx } from '#lib/db/client.ts'
+import { letLast } from '#lib/db/lasting.ts'
 import { flushAudit, openAudit } from '#lib/audit/buffer.ts'
 import { type Permission, rolesWith, roleLabel } from './permissions.ts'
 

@@ -2,7 +2,8 @@ import pg from 'pg'
 import { expect } from 'vitest'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { startTcpProxy } from '#lib/dev/test/tcp-proxy.ts'
-import { createDb, type Db, letLast, type Tx } from './client.ts'
+import { createDb, type Db, type Tx } from './client.ts'
+import { letLast } from './lasting.ts'
 import { CleanPool } from './pool.ts'
 
 dbTest(

@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import { type ConnectionLimits, connectionLimits, transactionMs } from './connection.ts'
 import { PrismaClient, type Prisma } from './generated/client.ts'
-import { CleanPool, lastingSql } from './pool.ts'
+import { CleanPool } from './pool.ts'
 
 export type Db = PrismaClient
 /** A Prisma client inside a transaction: it cannot open a second one. */
@@ -17,9 +17,4 @@ export function createDb(databaseUrl: string, options: { poolSize?: number } & C
   const pool = new CleanPool({ connectionString: databaseUrl, max: poolSize, ...connectionLimits(limits) })
   const adapter = new PrismaPg(pool, { disposeExternalPool: true })
   return new PrismaClient({ adapter, transactionOptions: { maxWait: 10_000, timeout: transactionMs } })
-}
-
-/** Lets each statement of a transaction take so long, at PostgreSQL and here. In between it may lie idle as somebody does who plans much. */
-export async function letLast(tx: Tx, ms: number): Promise<void> {
-  await tx.$executeRawUnsafe(lastingSql(ms))
 }

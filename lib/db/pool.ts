@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { lastingMs } from './lasting.ts'
 
 /**
  * A pool that keeps no connection with a transaction on it, and none that has not answered. Whoever gives one back may have given up a ROLLBACK or COMMIT
@@ -13,16 +14,6 @@ export class CleanPool extends pg.Pool {
   }
 }
 
-/** Planning between two statements takes no longer, however long a transaction lasts. */
-const planningMs = 120_000
-
-/** What a transaction says so that its statements may take longer than those of others; a connection of `CleanPool` waits for them as long. */
-export function lastingSql(ms: number): string {
-  const idleMs = Math.min(ms, planningMs)
-  return `select set_config('statement_timeout', '${ms}', true), set_config('idle_in_transaction_session_timeout', '${idleMs}', true)`
-}
-
-const lasting = /^select set_config\('statement_timeout', '(\d+)', true\)/
 /** PostgreSQL gives up first. */
 const patience = 1.25
 
@@ -35,8 +26,8 @@ function lent(client: pg.PoolClient): pg.PoolClient {
   let isSilent = false
   const query = (asked: Asked, ...rest: unknown[]): unknown => {
     const config = typeof asked === 'string' ? { text: asked } : asked
-    const ms = lasting.exec(config.text)?.[1]
-    if (ms !== undefined) waitMs = Number(ms) * patience
+    const ms = lastingMs(config.text)
+    if (ms !== null) waitMs = ms * patience
     const answer = waitMs === null ? ask(asked, ...rest) : ask({ ...config, query_timeout: waitMs }, ...rest)
     if (answer instanceof Promise) void answer.catch((error: unknown) => (isSilent ||= isNoAnswer(error)))
     return answer
