@@ -44,7 +44,7 @@ export function Dialog({
             className,
           )}
         >
-          <div className="flex items-start justify-between gap-4 border-b px-5 py-4">
+          <div className={cn('flex items-start justify-between gap-4 px-5 py-4', children && 'border-b')}>
             <div className="min-w-0">
               <Radix.Title className="text-base font-semibold">{title}</Radix.Title>
               {description && (
@@ -57,7 +57,7 @@ export function Dialog({
               </Button>
             </Radix.Close>
           </div>
-          <div className="min-h-0 overflow-y-auto px-5 py-4">{children}</div>
+          {children && <div className="min-h-0 overflow-y-auto px-5 py-4">{children}</div>}
           {footer && <div className="flex flex-wrap justify-end gap-2 border-t px-5 py-3">{footer}</div>}
         </Radix.Content>
       </Radix.Portal>
