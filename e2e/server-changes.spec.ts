@@ -1,9 +1,9 @@
 import { type APIRequestContext, expect, type Page, test } from '@playwright/test'
-import { callTool, credentialOf, tokenOf } from './support/agent-calls.ts'
+import { callTool } from './support/agent-calls.ts'
 import { adminApi } from './support/api.ts'
 import { expectAccessible } from './support/axe.ts'
 import { signInAs } from './support/sign-in.ts'
-import { disableServer, grantScope, registerApproved, startToolServer, type ToolServer } from './support/tool-server.ts'
+import { disableServer, registerReadable, startToolServer, type ToolServer } from './support/tool-server.ts'
 import { expectNoSidewaysScroll } from './support/width.ts'
 
 const id = `changing-${Date.now().toString(36)}`
@@ -32,11 +32,9 @@ test.beforeAll(async ({ browser }) => {
   api = await adminApi()
   server = await startToolServer(() => tools)
   other = await startToolServer(() => tools)
-  await registerApproved(api, { id, name: 'Changing ledger', url: server.url }, tools)
   const page = await browser.newPage()
-  await grantScope(api, page, { agentId, serverId: id, class: 'read' })
+  token = await registerReadable(api, page, { id, name: 'Changing ledger', url: server.url, tools, agentId })
   await page.close()
-  token = await tokenOf(await credentialOf(agentId))
 })
 
 test.afterAll(async () => {

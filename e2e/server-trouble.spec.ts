@@ -1,9 +1,9 @@
 import { type APIRequestContext, expect, test } from '@playwright/test'
-import { callTool, credentialOf, tokenOf } from './support/agent-calls.ts'
+import { callTool } from './support/agent-calls.ts'
 import { adminApi } from './support/api.ts'
 import { expectAccessible } from './support/axe.ts'
 import { signInAs } from './support/sign-in.ts'
-import { disableServer, grantScope, registerApproved, startToolServer, type ToolServer } from './support/tool-server.ts'
+import { disableServer, registerReadable, startToolServer, type ToolServer } from './support/tool-server.ts'
 import { expectNoSidewaysScroll } from './support/width.ts'
 
 const id = `trouble-${Date.now().toString(36)}`
@@ -30,11 +30,9 @@ test.beforeAll(async ({ browser }) => {
   test.setTimeout(180_000)
   api = await adminApi()
   server = await startToolServer(() => tools)
-  await registerApproved(api, { id, name: 'Troubled ledger', url: server.url }, tools)
   const page = await browser.newPage()
-  await grantScope(api, page, { agentId, serverId: id, class: 'read' })
+  token = await registerReadable(api, page, { id, name: 'Troubled ledger', url: server.url, tools, agentId })
   await page.close()
-  token = await tokenOf(await credentialOf(agentId))
 })
 
 test.afterAll(async () => {

@@ -1,13 +1,12 @@
 import { type APIRequestContext, expect, type Page, test } from '@playwright/test'
 import { z } from 'zod'
-import { callTool, credentialOf, tokenOf } from './support/agent-calls.ts'
+import { callTool } from './support/agent-calls.ts'
 import { adminApi } from './support/api.ts'
 import { expectAccessible } from './support/axe.ts'
 import {
   disableServer,
-  grantScope,
   type OfferedTool,
-  registerApproved,
+  registerReadable,
   serverOf,
   startToolServer,
   type ToolServer,
@@ -51,9 +50,7 @@ test('a tool that changes is suspended: its approver is told what was found, rea
   page,
 }) => {
   test.setTimeout(300_000)
-  await registerApproved(api, { id, name, url: server.url }, [approved])
-  await grantScope(api, page, { agentId, serverId: id, class: 'read' })
-  const token = await tokenOf(await credentialOf(agentId))
+  const token = await registerReadable(api, page, { id, name, url: server.url, tools: [approved], agentId })
   const call = async () => await callTool(token, 'read_entry', { id: '7' }, id)
   await expect.poll(async () => (await call()).refused, { timeout: 60_000 }).toBe(false)
   await page.goto(`/servers/${id}`)

@@ -5,6 +5,7 @@ import { toNodeHandler } from '@modelcontextprotocol/node'
 import { type CallToolResult, createMcpHandler, McpServer, type ToolAnnotations } from '@modelcontextprotocol/server'
 import { type APIRequestContext, expect, type Page } from '@playwright/test'
 import { z } from 'zod'
+import { credentialOf, tokenOf } from './agent-calls.ts'
 import { post } from './api.ts'
 import { signInAs } from './sign-in.ts'
 
@@ -70,7 +71,7 @@ export async function serverOf(api: APIRequestContext, id: string): Promise<List
 }
 
 /** Registers it, and approves its tools when a broker has listed them. */
-export async function registerApproved(
+async function registerApproved(
   api: APIRequestContext,
   server: { id: string; name: string; url: string },
   tools: readonly OfferedTool[],
@@ -83,12 +84,27 @@ export async function registerApproved(
   await post(api, `/servers/${server.id}/approve`, { tools: read }, 200)
 }
 
+/** The same, and the token of an agent that may read there; who gave it its scope is signed in afterwards. */
+export async function registerReadable(
+  api: APIRequestContext,
+  page: Page,
+  {
+    tools,
+    agentId,
+    ...server
+  }: { id: string; name: string; url: string; tools: readonly OfferedTool[]; agentId: string },
+): Promise<string> {
+  await registerApproved(api, server, tools)
+  await grantScope(api, page, { agentId, serverId: server.id, class: 'read' })
+  return await tokenOf(await credentialOf(agentId))
+}
+
 export async function disableServer(api: APIRequestContext, id: string): Promise<void> {
   await api.patch(`/api/v1/servers/${id}`, { data: { status: 'disabled' } })
 }
 
 /** The agent is asked for a scope by one person and given it by another, who is signed in afterwards. */
-export async function grantScope(
+async function grantScope(
   api: APIRequestContext,
   page: Page,
   scope: { agentId: string; serverId: string; class: string },

@@ -3,6 +3,7 @@
 import { Pencil, Radar } from 'lucide-react'
 import { useState } from 'react'
 import { AcceptFindings } from '#components/servers/accept-findings.client.tsx'
+import { PlaceFields } from '#components/servers/place-fields.client.tsx'
 import { OfferedTools, ProbeFindings } from '#components/servers/probe-findings.tsx'
 import { useProbe } from '#components/servers/use-probe.client.ts'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
@@ -10,13 +11,12 @@ import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { FormFooter } from '#components/ui/form-footer.client.tsx'
-import { Input, Select } from '#components/ui/input.tsx'
+import { Input } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { openFindings } from '#lib/registry/rules/server-address.ts'
 import { type ChangeableServer, differingFrom, followsOf } from '#lib/registry/rules/server-change.ts'
-import { type Environment, environments, sensitivities, type Sensitivity } from '#lib/registry/schema.ts'
 import type { ProbeFindingKind, ProbeReport } from '#lib/registry/schema/probes.ts'
 import { changeServer } from './change-actions.ts'
 
@@ -88,29 +88,7 @@ function EditForm(props: Omit<Props, 'whyNot'> & { onClose: () => void }) {
         <Field label="Name" required className="sm:col-span-2" {...error('name')}>
           <Input value={draft.name} autoComplete="off" onChange={(event) => set({ name: event.target.value })} />
         </Field>
-        <Field label="What it offers" className="sm:col-span-2" {...error('description')}>
-          <Input value={draft.description} onChange={(event) => set({ description: event.target.value })} />
-        </Field>
-        <Field label="Environment" {...error('environment')}>
-          <Select
-            value={draft.environment}
-            onChange={(event) => set({ environment: event.target.value as Environment })}
-          >
-            {environments.map((one) => (
-              <option key={one}>{one}</option>
-            ))}
-          </Select>
-        </Field>
-        <Field label="Sensitivity of its data" {...error('sensitivity')}>
-          <Select
-            value={draft.sensitivity}
-            onChange={(event) => set({ sensitivity: event.target.value as Sensitivity })}
-          >
-            {sensitivities.map((one) => (
-              <option key={one}>{one}</option>
-            ))}
-          </Select>
-        </Field>
+        <PlaceFields draft={draft} onChange={set} error={error} />
         {server.transport === 'http' && (
           <Field label="Address" required className="sm:col-span-2" {...error('url')}>
             <Input type="url" value={draft.url} onChange={(event) => set({ url: event.target.value.trim() })} />

@@ -4,6 +4,7 @@ import { useRouter } from 'next/navigation'
 import { useState } from 'react'
 import { AcceptFindings } from '#components/servers/accept-findings.client.tsx'
 import { PackageFacts } from '#components/servers/package-facts.tsx'
+import { PlaceFields } from '#components/servers/place-fields.client.tsx'
 import { ProgramFields } from '#components/servers/program-fields.client.tsx'
 import { sealValues } from '#components/servers/seal-values.client.ts'
 import { keyOf } from '#components/servers/use-probe.client.ts'
@@ -16,7 +17,7 @@ import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
 import { paths } from '#lib/core/paths.ts'
-import { dataClasses, type Environment, environments, sensitivities, type Sensitivity } from '#lib/registry/schema.ts'
+import { dataClasses } from '#lib/registry/schema.ts'
 import type { ProbeFindingKind, ProbeReport } from '#lib/registry/schema/probes.ts'
 import { register } from './actions.ts'
 import { type Draft, emptyDraft, inputOf, missingOf, openOf, programSecretOf, targetOf } from './draft.ts'
@@ -71,29 +72,7 @@ export function RegisterForm() {
             <Field label="Id" required hint="Lower-case letters, digits and hyphens." {...error('id')}>
               <Input value={draft.id} onChange={(event) => set({ id: event.target.value })} />
             </Field>
-            <Field label="What it offers" className="sm:col-span-2" {...error('description')}>
-              <Input value={draft.description} onChange={(event) => set({ description: event.target.value })} />
-            </Field>
-            <Field label="Environment">
-              <Select
-                value={draft.environment}
-                onChange={(event) => set({ environment: event.target.value as Environment })}
-              >
-                {environments.map((one) => (
-                  <option key={one}>{one}</option>
-                ))}
-              </Select>
-            </Field>
-            <Field label="Sensitivity of its data">
-              <Select
-                value={draft.sensitivity}
-                onChange={(event) => set({ sensitivity: event.target.value as Sensitivity })}
-              >
-                {sensitivities.map((one) => (
-                  <option key={one}>{one}</option>
-                ))}
-              </Select>
-            </Field>
+            <PlaceFields draft={draft} onChange={set} error={error} />
             <fieldset className="sm:col-span-2">
               <legend className="mb-1 text-sm font-medium">Kinds of data behind it</legend>
               <div className="flex flex-wrap gap-x-4 gap-y-2">
