@@ -59,7 +59,10 @@ export async function compare(
   const { revision, work, users, warmUp, seconds, rounds } = what
   const targets = await targetsOf(world, { revision, work, users })
   const ways = Object.keys(targets) as AnyWay[]
-  for (const way of ways) await closedLoop(targets[way]!, { users, seconds: warmUp })
+  // In turns, too: what a broker does once a minute, such as looking after its servers, then happens before the first round and not in it.
+  for (let left = warmUp; left > 0; left -= seconds) {
+    for (const way of ways) await closedLoop(targets[way]!, { users, seconds: Math.min(left, seconds) })
+  }
   const taken: Record<AnyWay, Round[]> = { direct: [], proxy: [], broker: [], other: [] }
   for (let round = 0; round < rounds; round += 1) {
     // Another one begins each time, so that none always follows the same.
