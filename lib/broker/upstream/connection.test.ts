@@ -163,7 +163,7 @@ test('of a late answer that is nested too deeply its asker hears so, and of anyt
   expect(heard[0]).not.toHaveProperty('result')
 })
 
-describe('what a server asks while it answers, in a session that many share,', () => {
+describe('what a server asks while it answers', () => {
   const progress = { method: 'notifications/progress', params: { progressToken: 1, progress: 1 } }
   const asked = [{ id: 'p', method: 'ping' }, progress, { id: 7, method: 'roots/list' }]
   const answers = [
@@ -171,7 +171,11 @@ describe('what a server asks while it answers, in a session that many share,', (
     { jsonrpc: '2.0', id: 7, error: { code: -32601, message: 'Method not found' } },
   ]
 
-  test.each([true, false])('is answered for all, whether or not somebody hears it (%s)', async (isHeard) => {
+  test.each([
+    ['in a session that many share, where somebody hears it', { isHeard: true, own: undefined }],
+    ['in a session that many share, where nobody hears it', { isHeard: false, own: undefined }],
+    ['in a session of one’s own, where nobody hears it', { isHeard: false, own: { session, id: 9, cuts: false } }],
+  ])('is answered %s', async (_, { isHeard, own }) => {
     const heard: unknown[] = []
     const relay = isHeard ? { take: (message: unknown) => void heard.push(message) } : undefined
     const taken: Seen[] = []
@@ -189,10 +193,11 @@ describe('what a server asks while it answers, in a session that many share,', (
       } else return false
       return true
     })
-    const call = { method: 'tools/call', params: { name: 'asking' }, signal, relay }
+    const call = { method: 'tools/call', params: { name: 'asking' }, signal, relay, own }
     expect(await connect(server.url, noCredential).request(call)).toMatchObject({ ok: true })
     expect(taken.map(({ body }) => body)).toEqual(answers)
-    expect(taken.map((each) => each.session)).toEqual(['session-1', 'session-1'])
+    const of = own?.session.id ?? 'session-1'
+    expect(taken.map((each) => each.session)).toEqual([of, of])
     expect(heard).toEqual(isHeard ? [{ jsonrpc: '2.0', ...progress }] : [])
   })
 })

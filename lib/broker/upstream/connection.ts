@@ -246,7 +246,9 @@ export class UpstreamConnection {
     const session = own ? own.session : sessionOf(handshake)
     const post = this.#postOf({ jsonrpc: '2.0', id, method, params }, { signal, session, lasting, exact, limits })
     addHeaders(post.headers, request, handshake)
-    post.relay = own || handshake.era === 'modern' ? request.relay : answeredBeside(post, request.relay)
+    // Whoever has a session of their own hears what is asked in it, if they hear anything.
+    const isHeard = own ? request.relay !== undefined : handshake.era === 'modern'
+    post.relay = isHeard ? request.relay : answeredBeside(post, request.relay)
     post.hold = request.hold
     post.room = request.room
     post.cut = own?.cut
