@@ -7,6 +7,7 @@ import { limitsFor } from '../limits.ts'
 import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import { untilAborted } from '../until-aborted.ts'
+import { answerTo } from '../upstream/beside.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcMessage, RpcReply } from '../upstream/http.ts'
@@ -166,8 +167,7 @@ async function listen(
       if (ended !== undefined) await parts.conversations.taskAsks.forget([ended])
     }
     if (!isRequest(message)) return
-    if (method === 'ping') return void (await connection.tell({ id, result: {} }, { session, signal }))
-    if (!isAsk(method)) return void (await refuse(id, { code: -32601, message: 'Method not found' }))
+    if (!isAsk(method)) return void (await connection.tell(answerTo(message), { session, signal }))
     if (!count.takes(method)) throw new UpstreamFailure('malformed', 'it asks for too much')
     const ask = { method: String(method), params: withoutRelated(params ?? {}) }
     const permitted = await permit(parts, request, { server, ask, occasion: byAnswer })
@@ -241,7 +241,8 @@ async function refuseEarly(
   { message, signal }: { message: RpcMessage; signal: AbortSignal },
 ): Promise<void> {
   const error = { code: refusedCode, message: 'What a call asks that is to be a task is asked by the task.' }
-  await connection.tell({ id: message['id'], error }, { session, signal })
+  const answer = isAsk(message['method']) ? { id: message['id'], error } : answerTo(message)
+  await connection.tell(answer, { session, signal })
 }
 
 function isRequest(message: RpcMessage): boolean {

@@ -12,6 +12,7 @@ import type {
 } from '@modelcontextprotocol/sdk/experimental/tasks/interfaces.js'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
+import { EmptyResultSchema } from '@modelcontextprotocol/sdk/types.js'
 import { z } from 'zod'
 
 /** Of all clients, whatever their session: as a server does that keeps tasks by who is authorized. */
@@ -120,6 +121,8 @@ function makeServer(store: InMemoryTaskStore, began: string[]): McpServer {
     },
   )
   const begin = async (extra: CreateTaskRequestHandlerExtra, work: (taskId: string) => Promise<string>) => {
+    // It begins nothing for a client that is not there.
+    await extra.sendRequest({ method: 'ping' }, EmptyResultSchema)
     const task = await extra.taskStore.createTask({ ttl: 60_000, pollInterval: 50 })
     began.push(task.taskId)
     void work(task.taskId).then(
