@@ -6,10 +6,15 @@ import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { RpcReply } from '../upstream/http.ts'
 import type { Ask } from './asks.ts'
+import type { HandedFailure } from './handed-failure.ts'
 
 export type Answers = Record<string, unknown>
 /** How a call went on: its reply, what it asks for next, or why it ended without a reply (null: its agent went away). */
-export type Outcome = { reply: RpcReply } | { asks: [string, Ask][] } | { ended: Denial | null } | { failed: string }
+export type Outcome =
+  | { reply: RpcReply }
+  | { asks: [string, Ask][] }
+  | { ended: Denial | null }
+  | { failure: HandedFailure }
 
 export type HandedOver = { id: string; callId: string; agentId: string; answers: Answers }
 /** `takenAt`: when it was taken or the call's server was last at work, in milliseconds since 1970. */

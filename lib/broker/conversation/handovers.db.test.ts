@@ -6,6 +6,9 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import type { Db } from '#lib/db/client.ts'
 import { startFixture } from '../testing/fixture/server.ts'
+import { CallEnded } from '../in-flight.ts'
+import { CredentialFailure } from '../upstream/credential.ts'
+import { UpstreamFailure } from '../upstream/failure.ts'
 import { modernCall, RawAgent, type RawMessage } from '../testing/raw-agent.ts'
 import { startBroker, type TestBroker } from '../testing/start-broker.ts'
 import { startLegacyTalkative } from '../testing/talkative-servers.ts'
@@ -124,6 +127,42 @@ test('a stop ends it wherever it is answered', async ({ db, world }) => {
   await db.stopOrder.create({ data: { scope: 'agent', targetId: agentId, reason: 'drill', orderedByName: 'Ola' } })
   expect(JSON.stringify((await going).last)).toContain('killed')
 })
+
+const own = 'connect ECONNREFUSED postgres://wheelhouse:hunter2@db.internal/wheelhouse'
+const failures: [string, Error, { rule: string; words: string }][] = [
+  ['any other', new Error(own), { rule: 'upstream_unavailable', words: 'failed in the broker' }],
+  [
+    'that of its server',
+    new UpstreamFailure('too_large', 'it answers with more than 5 bytes', 5),
+    { rule: 'result_too_large', words: 'it answers with more than 5 bytes' },
+  ],
+  [
+    'that of a credential',
+    new CredentialFailure('credential_refused', 'its authorization server gives the broker no token'),
+    { rule: 'credential_refused', words: 'gives the broker no token' },
+  ],
+]
+
+test.for(failures)(
+  'a failure at the one replica is said at the other as it would be there: %s',
+  async ([, failure, { rule, words }], { db, world }) => {
+    const { agentId, here, there } = await reader(db, world, 'talkative')
+    const asked = (await here.ask(modernCall('asking', { capabilities }))).last
+    const { suspended } = world.brokers[0].broker.conversations
+    const call = suspended.ids().flatMap((id) => suspended.find(id, agentId) ?? [])
+    expect(call).toHaveLength(1)
+    Object.assign(call[0]!, { tell: () => Promise.reject(failure) })
+    const { last } = await there.ask(modernCall('asking', { capabilities, more: goingOn(asked, { name: 'Ada' }) }))
+    const said = JSON.stringify(last)
+    expect(said).toContain(`the rule ${rule} `)
+    expect(said).toContain(words)
+    const where = { agentId, tool: 'asking' }
+    const [row] = await db.auditEvent.findMany({ where, orderBy: { seq: 'desc' }, take: 1 })
+    expect(row!.rule).toBe(rule)
+    for (const text of [said, JSON.stringify(row!.detail)]) expect(text).not.toContain('hunter2')
+    call[0]!.abort(new CallEnded(null))
+  },
+)
 
 test('a call whose replica is gone ends with an error, soon', async ({ db, world }) => {
   const { at, there } = await reader(db, world, 'talkative')

@@ -1,6 +1,7 @@
 import type { Log } from '#lib/log/log.ts'
 import { CallEnded } from '../in-flight.ts'
 import { untilAborted } from '../until-aborted.ts'
+import { handedFailure, hasEnded } from './handed-failure.ts'
 import type { HandedOver, HandoverRows, Outcome } from './handover-rows.ts'
 import type { SuspendedCall, SuspendedCalls } from './suspended-calls.ts'
 
@@ -141,12 +142,12 @@ export class Handovers {
       const came = suspended ? await suspended.goOn(answers, controller.signal) : null
       const reply = came && (await suspended!.whole(came))
       const asks = suspended ? [...suspended.asks].map(([key, { ask }]) => [key, ask] as [string, typeof ask]) : []
-      await this.#rows.finish(id, reply ? { reply } : suspended ? { asks } : { failed: 'it has ended' })
+      await this.#rows.finish(id, reply ? { reply } : suspended ? { asks } : { failure: hasEnded })
     } catch (error) {
-      const outcome: Outcome =
-        error instanceof CallEnded
-          ? { ended: error.denial }
-          : { failed: error instanceof Error ? error.message : 'it failed' }
+      const outcome: Outcome = error instanceof CallEnded ? { ended: error.denial } : { failure: handedFailure(error) }
+      if ('failure' in outcome && !outcome.failure) {
+        this.#log.error({ err: error }, 'a call whose answers were handed over failed in the broker')
+      }
       this.#quietly(this.#rows.finish(id, outcome))
     } finally {
       this.#working.delete(id)

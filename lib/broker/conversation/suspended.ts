@@ -6,7 +6,6 @@ import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { UpstreamSession } from '../upstream/request.ts'
 import { untilAborted } from '../until-aborted.ts'
-import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcMessage, RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { refusedCode } from '../wire.ts'
@@ -15,6 +14,7 @@ import { wholeReply } from '../large/whole-reply.ts'
 import { AnswerTime } from './answer-time.ts'
 import { type Ask, AskCount, byAnswer, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
+import { failureOf } from './handed-failure.ts'
 import { methodsOf, sealState } from './input-required.ts'
 import { askedTooMuch } from './refusal.ts'
 import { SuspendedCall } from './suspended-calls.ts'
@@ -213,8 +213,8 @@ export async function resumeSuspended(
   }
   if ('reply' in outcome) return outcome.reply
   if ('ended' in outcome) throw new CallEnded(outcome.ended)
-  if ('failed' in outcome) throw new UpstreamFailure('unreachable', outcome.failed)
-  return await askAgain(parts, request, { id, turn, asks: outcome.asks })
+  if ('asks' in outcome) return await askAgain(parts, request, { id, turn, asks: outcome.asks })
+  throw failureOf(outcome.failure)
 }
 
 function holding({ limits }: PipelineParts, running: Running): (bytes: number) => boolean {
