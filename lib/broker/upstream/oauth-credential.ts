@@ -1,5 +1,6 @@
 import { extractWWWAuthenticateParams } from '@modelcontextprotocol/client'
 import { DomainError } from '#lib/core/errors.ts'
+import { guardResult } from '#lib/guardrails/rules/guard-result.ts'
 import { type Challenge, challengeResponse, UpstreamAuthProblem, type UpstreamToken } from '#lib/upstreams/commands.ts'
 import type { CredentialReport } from './credential-report.ts'
 import { CredentialFailure, openFailure, type Shown, tokenShown, type UpstreamCredential } from './credential.ts'
@@ -10,6 +11,9 @@ const earlyMs = 60_000
 const marginMs = 10_000
 /** Of so many tokens before, what was secret comes back to nobody. */
 const beforeMax = 4
+/** Longer lists no person decides about. */
+const scopesLengthMax = 1000
+const scopes = /^[!#-[\]-~]+(?: [!#-[\]-~]+)*$/
 
 export type TokenRequest = {
   /** The token the server refused; null when one is needed because none is there or it ends. */
@@ -71,8 +75,9 @@ export class OAuthCredential implements UpstreamCredential {
     if (this.#obtaining) return await this.#obtaining.then(() => true)
     const { scope: heldScope = null, dpopKey: heldKey } = this.#held?.token ?? {}
     if (challenge.status === 403 && !this.#parts.mayWiden) {
-      const message = `The server asks for more scopes${scope ? `: ${scope.slice(0, 200)}` : ''}.`
-      await this.report.trouble(message, scope ?? null)
+      const wanted = scope ? scopesIn(scope, shown) : null
+      const unnamed = scope && !wanted ? ', and names them in no way that can be shown' : ''
+      await this.report.trouble(`The server asks for more scopes${unnamed}.`, wanted)
       throw new CredentialFailure('credential_scope', 'it asks for scopes that its credential does not have')
     }
     const refused = shown.headers['authorization']?.replace(/^(?:Bearer|DPoP) /, '') ?? null
@@ -101,6 +106,12 @@ export class OAuthCredential implements UpstreamCredential {
       })
     return this.#obtaining
   }
+}
+
+/** What a server says it wants, if that is a list of scopes (RFC 6749, 3.3) and holds nothing that a server's words are guarded for. Null when people are not shown it. */
+function scopesIn(said: string, { redact }: Shown): string | null {
+  if (said.length > scopesLengthMax || !scopes.test(said) || redact(said) !== said) return null
+  return guardResult({ scope: said }, { mask: true }).findings ? null : said
 }
 
 function failureOf(error: unknown): CredentialFailure {
