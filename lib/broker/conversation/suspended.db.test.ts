@@ -10,7 +10,7 @@ import { startFixture } from '../testing/fixture/server.ts'
 import { startBroker } from '../testing/start-broker.ts'
 
 dbTest(
-  'a call that may not wait for answers leaves no session at its server',
+  'a call that may not wait for answers is refused by its rule, on record, and leaves no session at its server',
   async ({ db, databaseUrl, onTestFinished }) => {
     const fixture = await startFixture({ only: 'legacy' })
     const about = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
@@ -35,8 +35,11 @@ dbTest(
     const requestInit = { headers: { authorization: `Bearer ${await sessionToken(db, broker.url, agent)}` } }
     await client.connect(new StreamableHTTPClientTransport(new URL(`${broker.url}/mcp/legacy`), { requestInit }))
     const [sessions, greetings] = [fixture.sessions(), greetingsOf(fixture)]
-    const call = client.callTool({ name: 'test_streaming_elicitation', arguments: {} })
-    await expect(call).rejects.toThrow('calls that wait')
+    const call = await client.callTool({ name: 'test_streaming_elicitation', arguments: {} })
+    expect(call).toMatchObject({ isError: true, _meta: { 'wheelhouse/denial': { rule: 'rate_limited' } } })
+    const where = { event: 'mcp.call_allowed', tool: 'test_streaming_elicitation' }
+    const { rule, detail } = await db.auditEvent.findFirstOrThrow({ where })
+    expect({ rule, detail }).toMatchObject({ rule: 'rate_limited', detail: { outcome: 'aborted', sent: false } })
     expect(greetingsOf(fixture)).toBe(greetings + 1)
     await until(async () => fixture.sessions() === sessions)
     await client.close()

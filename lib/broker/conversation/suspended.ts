@@ -8,7 +8,6 @@ import type { UpstreamSession } from '../upstream/request.ts'
 import { untilAborted } from '../until-aborted.ts'
 import type { RpcMessage, RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
-import { refusedCode } from '../wire.ts'
 import { mayStream } from '../large/may-stream.ts'
 import { wholeReply } from '../large/whole-reply.ts'
 import { AnswerTime } from './answer-time.ts'
@@ -16,7 +15,7 @@ import { type Ask, AskCount, byAnswer, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
 import { failureOf } from './handed-failure.ts'
 import { methodsOf, sealState } from './input-required.ts'
-import { askedTooMuch } from './refusal.ts'
+import { AskRefused, askedTooMuch } from './refusal.ts'
 import { SuspendedCall } from './suspended-calls.ts'
 
 const never = new AbortController().signal
@@ -116,7 +115,7 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
   if (conversations.suspended.countOf(agent.id) >= limits.agentStreamsMax) {
     endSession(connection, session)
     const message = `${agent.id} has ${limits.agentStreamsMax} calls that wait for its answers.`
-    return { ok: false, status: 200, error: { code: refusedCode, message } }
+    throw new AskRefused({ rule: 'rate_limited', message })
   }
   // A call of its own, since it outlives this exchange: stops, deadlines and changed grants end it as they end any other.
   const deadline = deadlineOf(limits, parted)
