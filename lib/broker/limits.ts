@@ -113,9 +113,10 @@ export const standardLimits: Limits = {
 
 /** Those that a simulation knows. */
 export function simulatedLimits({ agentCallsPerSecond, serverCallsPerSecond, ...limits }: Limits): BrokerLimits {
-  const { requestBytesMax, requestDepthMax, resultBytesMax, streamBytesMax, resultDepthMax, callDeadlineMs } = limits
-  const known = { requestBytesMax, requestDepthMax, resultBytesMax, streamBytesMax, resultDepthMax, callDeadlineMs }
-  return { agent: agentCallsPerSecond, server: serverCallsPerSecond, ...known }
+  const { requestBytesMax, requestDepthMax, resultBytesMax, streamBytesMax, resultDepthMax } = limits
+  const { callDeadlineMs, spendingAgeMsMax } = limits
+  const known = { requestBytesMax, requestDepthMax, resultBytesMax, streamBytesMax, resultDepthMax }
+  return { agent: agentCallsPerSecond, server: serverCallsPerSecond, callDeadlineMs, spendingAgeMsMax, ...known }
 }
 
 type OfCall = { readonly server: OwnTimes; readonly agent: OwnTimes }

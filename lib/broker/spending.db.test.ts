@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import type { Db } from '#lib/db/client.ts'
 import { encryptionKey, makeAgent, portalUrl } from '#lib/dev/test/broker.ts'
 import { agentSession, brokerWorld, lastEvent, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
@@ -6,10 +7,13 @@ import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { startWorkerProcess } from '#lib/dev/test/worker-process.ts'
 import { createHoldRule } from '#lib/guardrails/commands.ts'
+import { simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
+import type { SimulationView } from '#lib/guardrails/schema/explanation.ts'
 import { createHoldRuleInput } from '#lib/guardrails/schema/held-calls.ts'
 import { refreshOverBudget, setCallPrice } from '#lib/metrics/commands.ts'
+import { simulatedLimits, standardLimits } from './limits.ts'
 import { type Call, decideIt, denialOf, waitingCall } from './testing/hold-world.ts'
-import { startBroker } from './testing/start-broker.ts'
+import { startBroker, type TestBroker } from './testing/start-broker.ts'
 
 // What agents have spent is compared with their budgets by a worker: of brokers that nobody tells any more what is spent.
 
@@ -58,16 +62,58 @@ test(
   },
 )
 
+/** A worker last looked at what agents have spent at that instant. */
+const lookingAt =
+  (db: Db, { broker }: { broker: TestBroker }) =>
+  async (at: Date) => {
+    await db.spendingLook.updateMany({ data: { at: new Date(0) } })
+    await refreshOverBudget(ctxFor(db, undefined, at))
+    await broker.broker.keeper.refresh()
+  }
+
+test('a simulation says so too: of now, as the broker does, and of another instant that it is not known', async ({
+  db,
+  world,
+}) => {
+  const lookedAt = lookingAt(db, world)
+  const simulated = (tool: string, at?: string) =>
+    simulate(
+      ctxFor(db),
+      { agentId: world.agent.agentId, serverId: 'modern', tool, ...(at ? { at } : {}) },
+      simulatedLimits({ ...standardLimits, spendingAgeMsMax: ageMsMax }),
+    )
+  const budgetOf = ({ steps }: SimulationView) => steps.find(({ id }) => id === 'budget')
+  const year = new Date().getUTCFullYear() + 1
+  for (const isLate of [true, false]) {
+    await lookedAt(isLate ? new Date(0) : new Date(Date.now() + 600_000))
+    for (const tool of ['change', 'look']) {
+      const rule = isLate && tool === 'change' ? 'spending_unknown' : null
+      expect([isLate, tool, ruleOf(await world.call(tool))]).toEqual([isLate, tool, rule])
+      const now = await simulated(tool)
+      expect([isLate, tool, now.rule, now.outcome]).toEqual([isLate, tool, rule, rule ? 'refused' : 'allowed'])
+      expect(budgetOf(now)?.outcome).toBe(rule ? 'refused' : 'passed')
+      if (rule) {
+        expect(now).toMatchObject({ step: 'budget', title: 'No call that costs while spending is not known' })
+        expect(now.message).toContain('The call costs $0.01, and what agents have spent was last at 1970')
+        expect(now.facts).toMatchObject({ spendingAgeMsMax: ageMsMax })
+      }
+      const then = await simulated(tool, `${year}-06-01`)
+      expect(then.outcome).toBe('allowed')
+      expect(budgetOf(then)).toMatchObject(
+        tool === 'change'
+          ? { outcome: 'unknown', note: expect.stringContaining('is not known') as string }
+          : { outcome: 'passed', note: null },
+      )
+    }
+  }
+})
+
 test('an approval is not spent on a call whose cost nobody looks at: it goes when it is known again', async ({
   db,
   world,
 }) => {
   const { agent, call, security } = world
-  const lookedAt = async (at: Date) => {
-    await db.spendingLook.updateMany({ data: { at: new Date(0) } })
-    await refreshOverBudget(ctxFor(db, undefined, at))
-    await world.broker.broker.keeper.refresh()
-  }
+  const lookedAt = lookingAt(db, world)
   await lookedAt(new Date())
   const input = { title: 'Changes wait', toolName: 'change', deciderRoles: ['security'], serverId: 'modern' }
   await createHoldRule(ctxFor(db, security), createHoldRuleInput.parse(input))

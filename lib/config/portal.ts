@@ -44,8 +44,14 @@ export type PortalConfig = {
   trustProxy: boolean
   /** Requests of one token at the REST API a minute; 0: no limit. */
   apiPerMinute: { read: number; write: number }
-  /** What brokers that are set as this portal is allow each agent and server a second (0: no limit), and bytes of an answer that they hold or pass on. */
-  brokerLimits: { agent: number; server: number; resultBytesMax: number; streamBytesMax: number }
+  /** What brokers that are set as this portal is allow each agent and server a second (0: no limit), bytes of an answer that they hold or pass on, and how old what is known of spending may be (0: any age). */
+  brokerLimits: {
+    agent: number
+    server: number
+    resultBytesMax: number
+    streamBytesMax: number
+    spendingAgeMsMax: number
+  }
   logLevel: string
 }
 
@@ -84,6 +90,7 @@ const schema = variables
     WHEELHOUSE_SERVER_CALLS_PER_SECOND: true,
     WHEELHOUSE_RESULT_BYTES_MAX: true,
     WHEELHOUSE_STREAM_BYTES_MAX: true,
+    WHEELHOUSE_SPENDING_SECONDS: true,
     WHEELHOUSE_LOG_LEVEL: true,
   })
   .required({ DATABASE_URL: true, WHEELHOUSE_AUTH_SECRET: true })
@@ -121,6 +128,7 @@ export function parsePortalConfig(env: Environment = process.env): PortalConfig 
       server: values.WHEELHOUSE_SERVER_CALLS_PER_SECOND,
       resultBytesMax: values.WHEELHOUSE_RESULT_BYTES_MAX,
       streamBytesMax: values.WHEELHOUSE_STREAM_BYTES_MAX,
+      spendingAgeMsMax: values.WHEELHOUSE_SPENDING_SECONDS * 1000,
     },
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
   }

@@ -12,7 +12,13 @@ import { getServerGuards } from './queries/server-guards.ts'
 import { limitsOfBrokers } from './rules/request-limits.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
-const brokers = limitsOfBrokers({ agent: 50, server: 500, resultBytesMax: 1_000_000, streamBytesMax: 1_000_000 })
+const brokers = limitsOfBrokers({
+  agent: 50,
+  server: 500,
+  resultBytesMax: 1_000_000,
+  streamBytesMax: 1_000_000,
+  spendingAgeMsMax: 0,
+})
 
 /** Of those of one moment nobody says which came first. */
 const order = ({ what }: LooseningView) => loosenedFacts.indexOf(what)

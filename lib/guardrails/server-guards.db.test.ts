@@ -10,7 +10,13 @@ import { getAgentCallRate } from './queries/call-rates.ts'
 import { getServerGuards, guardsRevision } from './queries/server-guards.ts'
 import { limitsOfBrokers } from './rules/request-limits.ts'
 
-const brokers = limitsOfBrokers({ agent: 50, server: 500, resultBytesMax: 1_000_000, streamBytesMax: 1_000_000 })
+const brokers = limitsOfBrokers({
+  agent: 50,
+  server: 500,
+  resultBytesMax: 1_000_000,
+  streamBytesMax: 1_000_000,
+  spendingAgeMsMax: 0,
+})
 
 dbTest(
   'the guards of a server are switched by who manages servers, and each change is recorded once',

@@ -50,8 +50,7 @@ export const serversSql: Sql<ServerRow> = {
       from "UpstreamCredential" where "serverId" = s."id"
     ) c on true
     left join lateral (
-      select json_agg(json_build_object(${toolFactPairs}, 'listUnitPriceMicros', coalesce("listUnitPriceMicros", s."listUnitPriceMicros")::text,
-          'definition', coalesce("approvedDefinition", "definition",
+      select json_agg(json_build_object(${toolFactPairs}, 'definition', coalesce("approvedDefinition", "definition",
           jsonb_strip_nulls(jsonb_build_object('title', "title", 'description', "description", 'annotations', "annotations"))
             || jsonb_build_object('name', "name", 'inputSchema', "inputSchema"))) order by "name") as "tools"
       from ${decidedToolsSql}

@@ -78,7 +78,7 @@ export const serverFactColumns = `s."id", s."name", s."environment"::text, s."se
  */
 export const decidedToolsSql = `"McpTool" where "serverId" = s."id" and ("state" <> 'removed' or "name" in (
     select r."name" from "McpTool" r where r."serverId" = s."id" and r."state" = 'removed' order by r."lastSeenAt" desc, r."name" limit 200))`
-export const toolFactPairs = `'name', "name", 'class', "class", 'state', "state"`
+export const toolFactPairs = `'name', "name", 'class', "class", 'state', "state", 'listUnitPriceMicros', coalesce("listUnitPriceMicros", s."listUnitPriceMicros")::text`
 
 export const serverFactsSql: FactsSql<ServerFactsRow> = {
   name: 'server_facts',

@@ -22,12 +22,17 @@ export function spendingDenial(
   { listUnitPriceMicros }: Pick<ToolFacts, 'listUnitPriceMicros'>,
   { lookedAt, ageMsMax, now }: { lookedAt: Date | null; ageMsMax: number; now: Date },
 ): Denial | null {
-  if (!listUnitPriceMicros || BigInt(listUnitPriceMicros) <= 0n || ageMsMax === 0) return null
+  if (!isPriced({ listUnitPriceMicros }) || ageMsMax === 0) return null
   if (lookedAt !== null && now.getTime() - lookedAt.getTime() <= ageMsMax) return null
   const since = lookedAt === null ? 'never' : `last at ${lookedAt.toISOString()}`
   return {
     rule: 'spending_unknown',
-    message: `The call costs ${formatMicros(BigInt(listUnitPriceMicros))}, and what agents have spent was ${since} compared with their budgets.`,
+    message: `The call costs ${formatMicros(BigInt(listUnitPriceMicros ?? 0))}, and what agents have spent was ${since} compared with their budgets.`,
     facts: { ...(lookedAt ? { spendingLookedAt: lookedAt.toISOString() } : {}), spendingAgeMsMax: ageMsMax },
   }
+}
+
+/** Whether a call of it costs something. */
+export function isPriced({ listUnitPriceMicros }: Pick<ToolFacts, 'listUnitPriceMicros'>): boolean {
+  return BigInt(listUnitPriceMicros ?? 0) > 0n
 }

@@ -1,4 +1,5 @@
 import type { SimulatedRate } from '../schema/explanation.ts'
+import { isPriced, spendingDenial } from './budget.ts'
 import { burstSeconds } from './call-rates.ts'
 import type { Allowed } from './decide.ts'
 import type { AgentFacts } from './facts.ts'
@@ -15,6 +16,8 @@ export type KnownRates = {
   /** Whether the instant is to come. */
   readonly toCome: boolean
   readonly at: Date
+  /** When a worker last compared what agents have spent with their budgets (null: never); null: of that instant it is not known. */
+  readonly spending: { readonly lookedAt: Date | null } | null
   /** Null: not known here. */
   readonly brokers: BrokerLimits | null
 }
@@ -25,6 +28,18 @@ export function usedUp({ grant, grants }: Pick<Allowed, 'grant' | 'grants'>, { u
   const waits = grants.map(({ id }) => uses.get(id)?.waitMs ?? null)
   if (waits.includes(null)) return null
   return grantUsedUp(grant, Math.ceil(Math.min(...waits.map(Number))))
+}
+
+/** Why a call that costs something is refused at that instant, as the broker finds it; null when it is not, or when that cannot be known. */
+export function spendingRefused({ tool }: Pick<Allowed, 'tool'>, { spending, brokers, at }: KnownRates): Denial | null {
+  if (!spending || !brokers) return null
+  return spendingDenial(tool, { lookedAt: spending.lookedAt, ageMsMax: brokers.spendingAgeMsMax, now: at })
+}
+
+/** Whether that cannot be known from here. */
+export function isSpendingOpen({ tool }: Pick<Allowed, 'tool'>, { spending, brokers }: KnownRates): boolean {
+  if (!isPriced(tool) || brokers?.spendingAgeMsMax === 0) return false
+  return !spending || !brokers
 }
 
 /** The limit of the agent, which counts every call of it, also one that is refused then. */

@@ -18,11 +18,13 @@ export type BrokerLimits = BrokerRates & { readonly [K in keyof typeof requestLi
   /** Of an answer that is held in memory, and of one that is passed on while it arrives. */
   readonly resultBytesMax: number
   readonly streamBytesMax: number
+  /** How old what a worker noted of spending may be for calls that cost; 0: that is not asked. */
+  readonly spendingAgeMsMax: number
 }
 
 /** Of brokers that are set as whoever asks is. */
 export function limitsOfBrokers(
-  settings: BrokerRates & Pick<BrokerLimits, 'resultBytesMax' | 'streamBytesMax'>,
+  settings: BrokerRates & Pick<BrokerLimits, 'resultBytesMax' | 'streamBytesMax' | 'spendingAgeMsMax'>,
 ): BrokerLimits {
   return { ...requestLimits, ...settings }
 }

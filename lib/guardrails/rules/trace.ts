@@ -19,7 +19,16 @@ import type { AgentFacts, PolicyView, ServerFacts, ToolCall } from './facts.ts'
 import { rolesText } from './held-calls.ts'
 import type { BypassAside } from './hold-bypasses.ts'
 import { holdFor } from './holds.ts'
-import { agentRateOf, isRateOpen, type KnownRates, rateNote, ratesOf, usedUp } from './known-rates.ts'
+import {
+  agentRateOf,
+  isRateOpen,
+  isSpendingOpen,
+  type KnownRates,
+  rateNote,
+  ratesOf,
+  spendingRefused,
+  usedUp,
+} from './known-rates.ts'
 import { bindingDeadline, bindingLimit, requestLimitsFor } from './own-limits.ts'
 import { argumentsDenial, type BrokerLimits } from './request-limits.ts'
 import { isCallStep, stepOf } from './steps.ts'
@@ -56,9 +65,17 @@ export function traceCall(call: ToolCall, view: PolicyView, now: Date, known: Kn
     }
   }
   const allowed = decision.value
+  const spending = spendingRefused(allowed, known)
+  if (spending) {
+    const rates = agentRateOf(allowed.agent, known)
+    const open = isRateOpen('agent_rate', rates, known) ? (['agent_rate'] as const) : []
+    const steps = refusedSteps('budget', spending.message, { call, view, allowed, brokers, rates, open })
+    return { outcome: 'refused', denial: spending, allowed, hold: null, aside: null, rates: [], steps }
+  }
   const { rule: hold, bypassed, aside } = holdFor(call, allowed, { view, now })
   const rates = ratesOf(allowed, known)
-  const open = (['agent_rate', 'rates'] as const).filter((id) => isRateOpen(id, rates, known))
+  const open: CallStepId[] = (['agent_rate', 'rates'] as const).filter((id) => isRateOpen(id, rates, known))
+  if (isSpendingOpen(allowed, known)) open.push('budget')
   const about = { call, view, allowed, hold, bypassed, aside, rates, open, brokers }
   // What is held is counted when it goes.
   const denial = hold ? null : usedUp(allowed, known)
@@ -176,9 +193,7 @@ function noteOf(id: CallStepId, about: { call: ToolCall; view: PolicyView } & Pa
     case 'policy':
       return `Version ${view.policies.version}.`
     case 'budget':
-      return agent?.overBudget
-        ? `${formatMicros(BigInt(agent.overBudget.spentMicros))} were spent in ${agent.overBudget.month}.`
-        : null
+      return budgetNote(agent, { open: isOpen(id, about) })
     case 'hold':
       return hold ? holdNote(hold, aside) : bypassed ? bypassNote(bypassed, view) : null
     case 'agent_rate':
@@ -187,6 +202,14 @@ function noteOf(id: CallStepId, about: { call: ToolCall; view: PolicyView } & Pa
     default:
       return null
   }
+}
+
+function budgetNote(agent: AgentFacts | undefined, { open }: { open: boolean }): string | null {
+  if (agent?.overBudget)
+    return `${formatMicros(BigInt(agent.overBudget.spentMicros))} were spent in ${agent.overBudget.month}.`
+  return open
+    ? 'The call costs something, so it goes only while a worker compares spending with budgets. Whether one does then is not known.'
+    : null
 }
 
 function grantNote({ grant, grants }: Allowed): string {

@@ -8,12 +8,24 @@ const periodMs = { minute: 60_000, hour: 3_600_000 } as const
 
 type Of = { agentId: string; serverId: string; at: Date; past: boolean; brokers: BrokerLimits | null }
 
-/** How far the rates of an agent's grants on a server are used: as brokers count them; of what was, the calls on record. Nothing is counted. */
+/**
+ * How far the rates of an agent's grants on a server are used: as brokers count them; of what was, the calls on record. Nothing is counted. And when spending was last looked at, which is
+ * known of the present alone.
+ */
 export async function knownRates(ctx: Ctx, view: PolicyView, of: Of): Promise<KnownRates> {
   const { agentId, serverId, at, past, brokers } = of
   const grants = view.agents.get(agentId)?.grants.filter((grant) => grant.serverId === serverId && grant.rate) ?? []
-  const uses = past ? await recorded(ctx, grants, of) : await counted(ctx, grants, at)
-  return { uses, basis: past ? 'recorded' : 'counted', toCome: at > ctx.now, at, brokers }
+  const toCome = at > ctx.now
+  const [uses, spending] = await Promise.all([
+    past ? recorded(ctx, grants, of) : counted(ctx, grants, at),
+    past || toCome ? null : spendingNow(ctx),
+  ])
+  return { uses, basis: past ? 'recorded' : 'counted', toCome, at, spending, brokers }
+}
+
+async function spendingNow(ctx: Ctx): Promise<KnownRates['spending']> {
+  const look = await reader(ctx).spendingLook.findUnique({ where: { id: 1 }, select: { at: true } })
+  return { lookedAt: look?.at ?? null }
 }
 
 async function counted(ctx: Ctx, grants: readonly GrantFacts[], at: Date): Promise<KnownRates['uses']> {
