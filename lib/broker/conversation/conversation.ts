@@ -61,11 +61,8 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
   const { state } = request
   if (state?.suspended !== undefined) return await resumeSuspended(parts, request, { turn, id: state.suspended })
   const unproven = unprovenIn(request)
-  const params = state
-    ? withState(request.params, state.upstream)
-    : unproven
-      ? withoutAnswers(request.params)
-      : request.params
+  const brought = state ? withState(request.params, state.upstream) : request.params
+  const params = unproven || state?.again ? withoutAnswers(brought) : brought
   const local = await answerLocally(parts, request, { connection, method: tool, signal })
   if (local) return local
   const { task, method } = request

@@ -20,6 +20,7 @@ const roundsMax = 8
 const stateContent = z.strictObject({
   upstream: z.string().optional(),
   suspended: z.string().optional(),
+  again: z.literal(true).optional(),
   edited: z.custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null).optional(),
   asked: z.record(z.string(), z.string()),
   until: z.int(),
@@ -27,7 +28,7 @@ const stateContent = z.strictObject({
 const asked = z.record(z.string(), z.looseObject({ method: z.string(), params: z.unknown().optional() }))
 
 /**
- * The state of a call that waits for answers: the server's own, or which call waits here; what an approver made of its arguments, if they
+ * The state of a call that waits for answers: the server's own, or which call waits here, or that the call is made again without them; what an approver made of its arguments, if they
  * changed them; what was asked for, the methods by their keys; and until when it is good, in milliseconds since 1970.
  */
 export type State = z.infer<typeof stateContent>

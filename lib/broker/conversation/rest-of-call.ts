@@ -4,6 +4,7 @@ import type { Denial } from '#lib/guardrails/schema.ts'
 import { type CallOutcome, finishedRow } from '../audit/records.ts'
 import { noticeFoundRow } from '../audit/stream-records.ts'
 import { afterTheFact } from '../denials.ts'
+import type { AgentSession } from '../endpoint/sessions.ts'
 import { guardReply } from '../guards.ts'
 import { mergedResult } from '../merged-results.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
@@ -12,6 +13,7 @@ import type { BrokeredServer } from '../view/view.ts'
 import { deniedCallAnswer, refusedAnswer, type RpcError, type RpcId } from '../wire.ts'
 import type { MarkedCall } from './event-marks.ts'
 import type { Listener } from './listening.ts'
+import { permittedPages, requiresPages } from './required-pages.ts'
 
 /**
  * The end of a call whose stream was cut off, guarded and on the record before the agent has it, or why it stays here; null when it is none. It is recorded once: when a broker that read the stream before, or an
@@ -20,7 +22,13 @@ import type { Listener } from './listening.ts'
 export async function endOfRest(
   parts: PipelineParts,
   listener: Listener,
-  about: { server: BrokeredServer; allowed: Allowed; call: NonNullable<MarkedCall>; message: RpcMessage },
+  about: {
+    server: BrokeredServer
+    allowed: Allowed
+    call: NonNullable<MarkedCall>
+    message: RpcMessage
+    declared: AgentSession['capabilities']
+  },
 ): Promise<RpcMessage | null> {
   const { server, call, message } = about
   const { agent, caller } = listener
@@ -29,8 +37,14 @@ export async function endOfRest(
   if (!result && !error) return null
   // A server with sessions knows no types of results.
   if (result) delete result['resultType']
-  const reply: RpcReply = result ? { ok: true, result } : { ok: false, status: 200, error: error! }
-  const guarded = guardReply(server, reply)
+  const pages =
+    error && requiresPages(error)
+      ? await permittedPages(parts, listener, { server, error, declared: about.declared })
+      : null
+  const said = pages?.ok ? pages.value : error
+  const reply: RpcReply = result ? { ok: true, result } : { ok: false, status: 200, error: said! }
+  const found = guardReply(server, reply)
+  const guarded = pages?.ok === false ? { ...found, denial: pages.error } : found
   const outcome = !reply.ok ? 'upstream_error' : reply.result['isError'] === true ? 'tool_error' : 'ok'
   const { denial, findings } = guarded
   const { argumentsDigest, endId } = call
@@ -41,8 +55,8 @@ export async function endOfRest(
   const row = end ? null : finishedRow(record, { outcome, ms: ageOf(endId, now), denial, findings, now })
   const labels = { server: tool.serverId, tool: tool.name, agentClass: agent.tier, class: tool.class }
   if (row) parts.metrics.called({ ...labels, decision: 'allow', outcome })
-  const found = { serverId: server.id, method: call.isMethod ? tool.name : 'tools/call', refused: marked(denial) }
-  const again = findings && noticeFoundRow({ agent, caller }, { ...found, findings, now: parts.now() })
+  const where = { serverId: server.id, method: call.isMethod ? tool.name : 'tools/call', refused: marked(denial) }
+  const again = findings && noticeFoundRow({ agent, caller }, { ...where, findings, now: parts.now() })
   const more = row ?? again
   const isRecorded = !more || (await recorded(parts, more, { happened: true }))
   const refusal = isRecorded ? (end?.denial ?? denial) : afterTheFact(tool.class !== 'read')
@@ -59,8 +73,8 @@ export async function endOfRest(
   const answer = { jsonrpc: '2.0', id: message['id'] }
   if (!guarded.reply.ok) return { ...answer, error: guarded.reply.error }
   const method = call.isMethod ? call.tool : undefined
-  const said = listener.serverId === null ? mergedResult(server.id, method, guarded.reply.result) : guarded.reply.result
-  return { ...answer, result: said }
+  const own = listener.serverId !== null
+  return { ...answer, result: own ? guarded.reply.result : mergedResult(server.id, method, guarded.reply.result) }
 }
 
 /** What the record says of the end of a call, when there is one: what a rule ended is not answered after that. */

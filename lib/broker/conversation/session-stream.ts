@@ -205,7 +205,10 @@ async function continueSession(
     if (message['method'] === undefined) {
       // Its agent would take the answer to another request for that of another server, or of the broker.
       if (call && requestDigest(message['id']) !== call.requestDigest) return
-      const ended = allowed && call && (await endOfRest(parts, listener, { server, allowed, call, message }))
+      const ended =
+        allowed &&
+        call &&
+        (await endOfRest(parts, listener, { server, allowed, call, message, declared: session.capabilities }))
       if (ended && (await about.told.onRecord())) await lasting.stream.send(ended, marked)
       return lasting.end(null)
     }

@@ -16,6 +16,7 @@ import type { Turn } from './conversation.ts'
 import { failureOf } from './handed-failure.ts'
 import { methodsOf, sealState } from './input-required.ts'
 import { AskRefused, askedTooMuch } from './refusal.ts'
+import { withoutId } from './required-pages.ts'
 import { SuspendedCall } from './suspended-calls.ts'
 
 const never = new AbortController().signal
@@ -264,12 +265,6 @@ function whenOver(reply: RpcReply | null, end: () => void): void {
 
 function endSession(connection: UpstreamConnection, session: UpstreamSession): void {
   connection.endSession(session, AbortSignal.timeout(endMs)).catch(() => {})
-}
-
-/** The id of a page to open is none from 2026-07-28 on. */
-function withoutId(params: unknown): unknown {
-  const { elicitationId: _, ...rest } = (params ?? {}) as Record<string, unknown>
-  return rest
 }
 
 /**

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { json } from 'node:stream/consumers'
+import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node'
+import { McpServer, ProtocolError, UrlElicitationRequiredError } from '@modelcontextprotocol/server'
+import { listening } from '#lib/dev/test/broker.ts'
+import { memoryOfEvents } from './event-store.ts'
+
+export const page = 'https://sign.example/consent?of=ada'
+const words = 'Sign in first.'
+
+/** A server of 2025-11-25 that keeps events, and refuses calls until a page has been opened. `calls`: of what it was asked, in full. */
+export async function startPageServer() {
+  const sessions = new Map<string, NodeStreamableHTTPServerTransport>()
+  const waiting: (() => void)[] = []
+  const calls: Record<string, unknown>[] = []
+  const state = { opened: false, message: words }
+  const required = (): never => {
+    const at = { mode: 'url' as const, url: page, message: state.message, elicitationId: randomUUID() }
+    throw new UrlElicitationRequiredError([at], 'A page must be opened.')
+  }
+  const make = () => {
+    const server = new McpServer({ name: 'pages', version: '1' })
+    const annotations = { readOnlyHint: true }
+    const content = [{ type: 'text' as const, text: 'done' }]
+    server.registerTool('signed', { annotations }, () => (state.opened ? { content } : required()))
+    server.registerTool('later', { annotations }, async () => {
+      await new Promise<void>((resolve) => waiting.push(resolve))
+      return required()
+    })
+    server.registerTool('stray', { annotations }, () => {
+      throw new ProtocolError(-32_042, 'Look there.', { elicitations: [{ mode: 'form', url: page }] })
+    })
+    return server
+  }
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const id = request.headers['mcp-session-id']
+    const known = typeof id === 'string' ? sessions.get(id) : undefined
+    if (id !== undefined && !known) return void response.writeHead(404).end()
+    const transport =
+      known ??
+      new NodeStreamableHTTPServerTransport({
+        sessionIdGenerator: () => randomUUID(),
+        eventStore: memoryOfEvents(),
+        retryInterval: 50,
+        onsessioninitialized: (name) => void sessions.set(name, transport),
+      })
+    if (!known) await make().connect(transport)
+    if (request.method !== 'POST') return await transport.handleRequest(request, response)
+    const body = (await json(request)) as { method?: string; params?: Record<string, unknown> }
+    if (body.method === 'tools/call') calls.push(body.params ?? {})
+    await transport.handleRequest(request, response, body)
+  }
+  const http = createServer((request, response) => void handle(request, response))
+  return {
+    url: `${await listening(http)}/mcp`,
+    calls,
+    state,
+    waiting,
+    finish: () => waiting.splice(0).forEach((resolve) => resolve()),
+    stop() {
+      http.close()
+      http.closeAllConnections()
+    },
+  }
+}
