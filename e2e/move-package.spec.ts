@@ -62,7 +62,7 @@ test.beforeAll(async () => {
 })
 
 test.afterAll(async () => {
-  await api.patch(`/api/v1/servers/${id}`, { data: { status: 'disabled' } })
+  await api.patch(`/api/v1/servers/${id}`, { data: { status: 'disabled', reason: 'The journey ends.' } })
   await api.dispose()
   await registry.close()
 })

@@ -107,6 +107,6 @@ test('an npm package of a server.json is fetched once, tried without network and
   await expectAccessible(page)
   await expectNoSidewaysScroll(page, `/servers/${id}`)
   const api = await adminApi()
-  await api.patch(`/api/v1/servers/${id}`, { data: { status: 'disabled' } })
+  await api.patch(`/api/v1/servers/${id}`, { data: { status: 'disabled', reason: 'The journey ends.' } })
   await api.dispose()
 })

@@ -44,7 +44,7 @@ test.afterAll(async () => {
   await other.stop()
 })
 
-test('a server is disabled on its page, which says what that means and who can enable it, and agents reach it again afterwards', async ({
+test('a server is disabled on its page for a reason, which is told there and to agents, with who can enable it, and agents reach it again afterwards', async ({
   page,
 }) => {
   test.setTimeout(180_000)
@@ -55,13 +55,19 @@ test('a server is disabled on its page, which says what that means and who can e
   const dialog = page.getByRole('dialog', { name: 'Disable Changing ledger' })
   await expect(dialog).toContainText('no agent reaches it any more')
   await expectAccessible(page)
-  await dialog.getByRole('button', { name: 'Disable it' }).click()
+  const confirm = dialog.getByRole('button', { name: 'Disable it' })
+  const reason = dialog.getByLabel('Reason')
+  await confirm.click()
+  await expect(reason).toHaveAccessibleDescription(/Say why/)
+  await reason.fill('It answers for another ledger.')
+  await confirm.click()
   const main = page.getByRole('main')
   const said = 'This server is disabled: no agent reaches it'
   await expect(main).toContainText(said)
   await expect(main).toContainText(`wheelhouse servers enable ${id}`)
-  await expect(main).toContainText(/ disabled it /)
+  await expect(main).toContainText(/ disabled it .+: It answers for another ledger\./)
   await expect.poll(answer, { timeout: 60_000 }).toContain('server_disabled')
+  expect(await answer()).toContain('is disabled: It answers for another ledger.')
   await expectAccessible(page)
   await page.setViewportSize({ width: 360, height: 800 })
   await expectNoSidewaysScroll(page, path)

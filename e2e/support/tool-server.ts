@@ -100,7 +100,7 @@ export async function registerReadable(
 }
 
 export async function disableServer(api: APIRequestContext, id: string): Promise<void> {
-  await api.patch(`/api/v1/servers/${id}`, { data: { status: 'disabled' } })
+  await api.patch(`/api/v1/servers/${id}`, { data: { status: 'disabled', reason: 'The journey ends.' } })
 }
 
 /** The agent is asked for a scope by one person and given it by another, who is signed in afterwards. */

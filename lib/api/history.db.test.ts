@@ -183,7 +183,10 @@ async function commandOf(world: World, { kind, agent, a, b }: Step): Promise<unk
       return grant && (await revokeGrant(ctx(), { grantId: grant.id, reason }))
     }
     case 8:
-      return await updateServer(ctx(security), { id: servers[a % 2]!, status: b % 2 ? 'active' : 'disabled' })
+      return await updateServer(ctx(security), {
+        id: servers[a % 2]!,
+        ...(b % 2 ? { status: 'active' as const } : { status: 'disabled' as const, reason: 'A test.' }),
+      })
     case 9: {
       const targets = [
         { scope: 'agent', targetId: agentId },

@@ -39,8 +39,17 @@ apiTest('servers are registered, switched off and imported, each with its refusa
     status: 201,
     body: { id: 'erp-api' },
   })
-  expect((await call('PATCH', '/erp-api', { status: 'disabled' })).body).toEqual({ waits: false })
-  expect((await call('GET', '/erp-api')).body).toMatchObject({ status: 'disabled', approver: expect.anything() })
+  expect(await call('PATCH', '/erp-api', { status: 'disabled' })).toMatchObject({
+    status: 422,
+    body: { rule: 'registry:reason_needed' },
+  })
+  const reason = 'Its certificate was stolen.'
+  expect((await call('PATCH', '/erp-api', { status: 'disabled', reason })).body).toEqual({ waits: false })
+  expect((await call('GET', '/erp-api')).body).toMatchObject({
+    status: 'disabled',
+    statusReason: reason,
+    approver: expect.anything(),
+  })
   const text = JSON.stringify({
     name: 'io.github.acme/notes',
     description: 'Notes.',
@@ -92,7 +101,7 @@ apiTest('whoever does not manage servers is refused, with the permission named',
   const hash = { definitionHash: 'hash-of-look' }
   for (const [method, path, body] of [
     ['POST', '', erp],
-    ['PATCH', `/${id}`, { status: 'disabled' }],
+    ['PATCH', `/${id}`, { status: 'disabled', reason: 'none of mine' }],
     ['POST', '/import', { text: '{}', ...place }],
     ['POST', '/packages', { name: 'files', version: '1.0.0' }],
     ['GET', `/packages/${crypto.randomUUID()}`, undefined],
@@ -135,7 +144,14 @@ apiTest('the command line does the same', { timeout: 90_000 }, async ({ db, port
     code: 0,
     out: expect.stringContaining('is registered'),
   })
-  expect(await run(['disable', 'cli-files'])).toMatchObject({ code: 0, out: 'cli-files is disabled.\n' })
+  expect(await run(['disable', 'cli-files'])).toMatchObject({ code: 2, err: expect.stringContaining('--reason') })
+  expect(await run(['disable', 'cli-files', '--reason', 'It reads too much.'])).toMatchObject({
+    code: 0,
+    out: 'cli-files is disabled.\n',
+  })
+  expect(await run(['show', 'cli-files'])).toMatchObject({
+    out: expect.stringContaining('disabled: It reads too much.'),
+  })
   const file = {
     name: 'io.github.acme/cli-notes',
     description: 'Notes.',

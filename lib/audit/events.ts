@@ -97,7 +97,8 @@ export type AuditEvents = {
   'catalog_view.default_set': { role: string; before: string | null; after: string | null }
   'agent.schedule_changed': { schedule: string | null; enabled: boolean }
   'server.created': ServerCreated
-  'server.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
+  /** `reason`: of one that is disabled. */
+  'server.updated': { before: Record<string, unknown>; after: Record<string, unknown>; reason?: string }
   /** Lower facts of a server or of its tool, by which controls are chosen, wait for a second person. */
   'server.loosening_proposed': LooseningProposed
   'server.loosening_confirmed': { looseningId: string; what?: string }

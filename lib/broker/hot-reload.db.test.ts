@@ -89,7 +89,7 @@ test('many changes while many calls begin: every call is answered', async ({ db,
   expect(statuses.length).toBeGreaterThan(20)
 })
 
-test('a server that is disabled ends what is under way with the rule, and goes on as soon as it is enabled', async ({
+test('a server that is disabled ends what is under way with the rule and the reason, and goes on as soon as it is enabled', async ({
   db,
   world,
 }) => {
@@ -98,11 +98,13 @@ test('a server that is disabled ends what is under way with the rule, and goes o
   await broker.broker.keeper.refresh()
   const underWay = call('gate')
   await until(() => second.waiting === 1)
-  await db.mcpServer.update({ where: { id: 'moving' }, data: { status: 'disabled' } })
+  await db.mcpServer.update({ where: { id: 'moving' }, data: { status: 'disabled', statusReason: 'It leaks.' } })
   await broker.broker.keeper.refresh()
-  expect((await underWay).text).toContain('server_disabled')
-  expect((await call('note')).text).toContain('server_disabled')
-  await db.mcpServer.update({ where: { id: 'moving' }, data: { status: 'active' } })
+  for (const { text } of [await underWay, await call('note')]) {
+    expect(text).toContain('server_disabled')
+    expect(text).toContain('The server moving is disabled: It leaks.')
+  }
+  await db.mcpServer.update({ where: { id: 'moving' }, data: { status: 'active', statusReason: null } })
   await broker.broker.keeper.refresh()
   expect((await call('note')).text).toContain('second')
 })

@@ -132,8 +132,8 @@ test('it names who set it and who can change it', async ({ db }) => {
   expect(suspended.keepers).toContain(lead.name)
   expect(suspended.keepers).not.toContain(elsewhere.name)
 
-  await updateServer(ctxFor(db, admin), { id: serverId, status: 'disabled' })
-  expect((await namesOf('server_disabled')).setBy).toMatchObject({ by: { name: admin.name } })
+  await updateServer(ctxFor(db, admin), { id: serverId, status: 'disabled', reason: 'It leaks.' })
+  expect((await namesOf('server_disabled')).setBy).toMatchObject({ by: { name: admin.name }, reason: 'It leaks.' })
 })
 
 test('of what was let through it says by which grant and policies, and of what is held by which rule', async ({

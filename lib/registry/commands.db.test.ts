@@ -257,7 +257,7 @@ dbTest('only those who manage servers or teams change them, and a refusal change
     () => getServerProbe(ctx, crypto.randomUUID()),
     () => requestPackage(ctx, { name: 'files', version: '1.0.0' }),
     () => getPackageFetch(ctx, crypto.randomUUID()),
-    () => updateServer(ctx, { id, status: 'disabled' }),
+    () => updateServer(ctx, { id, status: 'disabled', reason: 'It leaks.' }),
     () => setServerCredential(ctx, { input: { serverId: id, kind: 'bearer', secret: 'x' }, secretBox }),
     () => classifyTool(ctx, { serverId: id, name: 'look', class: 'write', reason: 'it writes' }),
     () => approveTools(ctx, { serverId: id, tools: [{ name: 'look', definitionHash: 'hash-of-look' }] }),

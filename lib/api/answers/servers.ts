@@ -111,6 +111,7 @@ export const removedTools = answerOf<RemovedToolList>()(
 export const server = answerOf<ServerView>()(
   z.strictObject({
     ...serverShape,
+    statusReason: text.nullable().describe('Why it is disabled; null: it is not, or nobody was asked.'),
     approver: reference.nullable().describe('Who is asked when its tools change; null: everybody who manages servers.'),
     packageFetch: z.strictObject({ ...packageFacts.shape, fetchedAt: time }).nullable(),
     accepted: z.array(z.strictObject({ finding: z.enum(probeFindingNames), byName: text, at: time })),

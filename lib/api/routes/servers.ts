@@ -48,13 +48,13 @@ export const updateServer = endpoint({
   method: 'PATCH',
   path: '/api/v1/servers/{id}',
   summary:
-    'Changes an MCP server, for instance its status; a lower environment or sensitivity, or a kind of data less, waits for a second person.',
+    'Changes an MCP server, for instance its status, which is disabled with a reason; a lower environment or sensitivity, or a kind of data less, waits for a second person.',
   permission: 'servers:manage',
   params: namedId,
   body: updateServerInput.omit({ id: true }),
   revision: 'server',
   answer: json(z.strictObject({ waits })),
-  example: { params, body: { status: 'disabled' } },
+  example: { params, body: { status: 'disabled', reason: 'It answers with data of another tenant.' } },
 })
 
 export const importServer = endpoint({

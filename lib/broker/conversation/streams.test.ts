@@ -29,7 +29,16 @@ const serverIds = (group: string) => Array.from({ length: serverCount }, (_, at)
 
 function serverRow(id: string, tools: readonly string[] = ['look']): ServerRow {
   return {
-    ...{ id, name: id, environment: 'staging', sensitivity: 'internal', enabled: true, demo: false, url: '' },
+    ...{
+      id,
+      name: id,
+      environment: 'staging',
+      sensitivity: 'internal',
+      enabled: true,
+      statusReason: null,
+      demo: false,
+      url: '',
+    },
     ...{ maskSecrets: false, blockMarked: false, isPrivate: false, callsPerSecond: null, callDeadlineSeconds: null },
     ...{ resultBytesMax: null, resultDepthMax: null, stdio: null, credentials: [] },
     tools: tools.map((name) => ({ name, class: 'read', state: 'approved', definition: { name } })),

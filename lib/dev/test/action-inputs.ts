@@ -84,7 +84,11 @@ export const actionInputs = ({ revision }: { revision: string }): Record<string,
   'app/(portal)/servers/[id]/actions.ts setCredential': of(routes.registry.setServerCredential, 'serverId'),
   'app/(portal)/servers/[id]/actions.ts withdrawLoosening': of(routes.servers.withdrawLoosening, 'looseningId'),
   'app/(portal)/servers/[id]/change-actions.ts changeServer': { serverId: 'erp', revision, description: 'Orders.' },
-  'app/(portal)/servers/[id]/change-actions.ts setStatus': { serverId: 'erp', status: 'disabled' },
+  'app/(portal)/servers/[id]/change-actions.ts setStatus': {
+    serverId: 'erp',
+    status: 'disabled',
+    reason: 'It leaks.',
+  },
   'app/(portal)/servers/[id]/guards-actions.ts setGuards': of(routes.servers.setGuards, 'serverId'),
   'app/(portal)/servers/[id]/guards-actions.ts setLimits': of(routes.servers.setGuards, 'serverId', { revision }),
   'app/(portal)/servers/[id]/package-actions.ts moveToVersion': {

@@ -65,13 +65,14 @@ export type ServerFactsRow = {
   environment: 'development' | 'staging' | 'production'
   sensitivity: 'public' | 'internal' | 'confidential' | 'restricted'
   enabled: boolean
+  statusReason: string | null
   demo: boolean
   callsPerSecond: number | null
   tools: Omit<ToolFacts, 'serverId'>[]
 }
 
 /** What decisions ask of a server `s`, and of a tool as pairs of a JSON object. */
-export const serverFactColumns = `s."id", s."name", s."environment"::text, s."sensitivity"::text, s."status" = 'active' as "enabled", s."demo"`
+export const serverFactColumns = `s."id", s."name", s."environment"::text, s."sensitivity"::text, s."status" = 'active' as "enabled", s."statusReason", s."demo"`
 /**
  * The tools of a server `s` that calls are decided by: of those that it no longer lists the last ones, so that a call of one is told so. A server that renames its tools without end must not fill the
  * memory of brokers; an older name is one that it does not have.

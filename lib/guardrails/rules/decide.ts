@@ -71,7 +71,10 @@ export function decide(call: ToolCall, view: PolicyView, now: Date): Result<Allo
   if (stop) return denied('killed', stopText(stop))
   const server = view.servers.get(serverId)
   if (!server) return denied('server_unknown', `No server ${serverId} is registered.`)
-  if (!server.enabled) return denied('server_disabled', `The server ${serverId} is disabled.`)
+  if (!server.enabled) {
+    const { statusReason } = server
+    return denied('server_disabled', `The server ${serverId} is disabled${statusReason ? `: ${statusReason}` : '.'}`)
+  }
   const tool = call.isMethod ? methodFacts(server, call.tool) : server.tools.get(call.tool)
   if (!tool) return denied('tool_unknown', `The server ${serverId} has no tool ${call.tool}.`)
   if (tool.state === 'removed') return denied('tool_removed', `The server ${serverId} no longer offers ${tool.name}.`)

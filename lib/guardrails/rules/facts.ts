@@ -62,6 +62,8 @@ export type ServerFacts = {
   readonly environment: Environment
   readonly sensitivity: Sensitivity
   readonly enabled: boolean
+  /** Why it is disabled, where that was asked. */
+  readonly statusReason?: string | null
   readonly demo: boolean
   /** Its own limit of calls a second from all brokers together. */
   readonly callsPerSecond?: number | null

@@ -47,10 +47,13 @@ export async function explainNotOffered(
   if (!found) return denied('tool_unknown', `There is no tool ${call.name} for this agent.`)
   const tool = await tx.mcpTool.findUniqueOrThrow({
     where: { serverId_name: found },
-    select: { class: true, state: true, server: { select: { status: true } } },
+    select: { class: true, state: true, server: { select: { status: true, statusReason: true } } },
   })
   const what = `${found.serverId}/${found.name}`
-  if (tool.server.status === 'disabled') return denied('server_disabled', `${found.serverId} is disabled.`)
+  const { status, statusReason } = tool.server
+  if (status === 'disabled') {
+    return denied('server_disabled', `${found.serverId} is disabled${statusReason ? `: ${statusReason}` : '.'}`)
+  }
   if (tool.state === 'removed') return denied('tool_removed', `${what} is no longer offered.`)
   if (tool.state === 'quarantined') return denied('tool_quarantined', `${what} waits for its review.`)
   const grants = await tx.grant.findMany({

@@ -50,13 +50,13 @@ export async function registerServer(ctx: Ctx, input: RegisterServerInput, via =
 /**
  * Changes the fields given; nothing is written when none differs. Needs `servers:manage`; throws `not_found`, and `invalid` for an approver who may not approve. A server that a person
  * moves to another origin or program loses its credential, so that the secret is never shown to another, and is no demo server any more. A lower environment or sensitivity, or a kind
- * of data less, is what controls are chosen by: it is proposed only, and counts from when somebody else has confirmed it (`waits`).
+ * of data less, is what controls are chosen by: it is proposed only, and counts from when somebody else has confirmed it (`waits`). Disabling it takes a reason, which refused calls tell.
  */
 export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<{ waits: boolean }> {
   authorize(ctx, 'servers:manage')
   return await inTx(ctx, async (tx, ctx) => {
     const server = await lockServer(tx, input.id)
-    const { id, acknowledged, ...wanted } = input
+    const { id, acknowledged, reason, ...wanted } = input
     const { fields, waits } = await holdBack(tx, ctx, server, wanted)
     const wrong = server.transport === 'http' ? ('command' as const) : ('url' as const)
     if (fields[wrong] !== undefined) {
@@ -67,6 +67,7 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
     const changed = Object.entries(fields).filter(
       ([key, value]) => value !== undefined && !isDeepStrictEqual(value, server[key as keyof typeof fields]),
     )
+    requireReason(fields.status, { before: server.status, reason })
     if (changed.length === 0) return { waits }
     const after = Object.fromEntries(changed)
     const before = Object.fromEntries(changed.map(([key]) => [key, server[key as keyof typeof fields]]))
@@ -82,12 +83,14 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
       where: { id },
       data: {
         ...after,
+        ...('status' in after ? { statusReason: reason ?? null } : {}),
         ...(accepted ? { acknowledged: accepted } : {}),
         ...(moved ? { demo: false } : {}),
         updatedAt: ctx.now,
       },
     })
-    recordAudit(tx, ctx, { event: 'server.updated', ...subjectOf(server), detail: { before, after } })
+    const why = 'status' in after && reason !== undefined ? { reason } : {}
+    recordAudit(tx, ctx, { event: 'server.updated', ...subjectOf(server), detail: { before, after, ...why } })
     if (!moved) return { waits }
     const { count } = await tx.upstreamCredential.deleteMany({ where: { serverId: id } })
     if (count > 0) {
@@ -101,7 +104,22 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
   })
 }
 
-type Fields = Omit<UpdateServerInput, 'id' | 'acknowledged'>
+/** Whoever disables a server says why; one that is disabled already keeps the reason it has. */
+function requireReason(
+  status: UpdateServerInput['status'],
+  { before, reason }: { before: LockedServer['status']; reason: string | undefined },
+): void {
+  if (status !== 'disabled' && reason !== undefined) {
+    const message = 'A reason is only kept of disabling a server: leave it out.'
+    throw new DomainError('invalid', message, { field: 'reason', rule: 'registry:reason_unused' })
+  }
+  if (status === 'disabled' && before !== 'disabled' && reason === undefined) {
+    const message = 'Say why it is disabled: its page, the calls that are refused and the audit log keep it.'
+    throw new DomainError('invalid', message, { field: 'reason', rule: 'registry:reason_needed' })
+  }
+}
+
+type Fields = Omit<UpdateServerInput, 'id' | 'acknowledged' | 'reason'>
 
 /** Proposes what of a change loosens the facts of a server, and leaves the rest to be done; what was proposed of a fact that changes otherwise ends. Our own processes loosen nothing that a person could not. */
 async function holdBack(

@@ -27,6 +27,7 @@ export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
     where: { id },
     select: {
       ...serverSelect,
+      statusReason: true,
       createdAt: true,
       updatedAt: true,
       approverId: true,
@@ -43,6 +44,7 @@ export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
   const { agents, besidesTools } = holderCountsOf(await fleetOf(ctx), id)
   return {
     ...serverRow(server, agents),
+    statusReason: server.statusReason,
     approver,
     packageFetch: await packageFetchOf(ctx, server.command as ServerRow['command']),
     accepted: (server.acknowledged as ServerView['accepted']).map(({ finding, byName, at }) => ({

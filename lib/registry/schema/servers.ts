@@ -69,6 +69,10 @@ export const updateServerInput = z.strictObject({
     .enum(['active', 'disabled'])
     .optional()
     .describe('A disabled server keeps its grants, tools and credentials, and no agent reaches it.'),
+  reason: oneLine(1000)
+    .min(1, 'Say why: its page, the calls that are refused and the audit log keep it.')
+    .optional()
+    .describe('Why it is disabled: needed with that, and only then. Agents whose calls are refused are told it.'),
   approverId: z
     .uuid()
     .nullable()
@@ -142,6 +146,8 @@ export type ServerHolderList = { items: ServerHolder[]; total: number; nextCurso
 export type RemovedToolList = { items: ToolView[]; total: number; nextCursor: string | null }
 
 export type ServerView = ServerRow & {
+  /** Why it is disabled; null: it is not, or nobody was asked. */
+  statusReason: string | null
   /** Who is asked when its tools change; null: everybody who manages servers. */
   approver: { id: string; name: string } | null
   /** When what it is started from was first fetched, and what is in it; null: it is of no package. */

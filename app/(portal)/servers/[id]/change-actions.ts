@@ -10,12 +10,12 @@ import { portalAction } from '#lib/web/action.ts'
 import { unchangedSince } from '#lib/web/conditional.ts'
 
 const setStatusInput = updateServerInput
-  .pick({ status: true })
-  .required()
+  .pick({ status: true, reason: true })
+  .required({ status: true })
   .extend({ serverId: updateServerInput.shape.id })
 
-export const setStatus = portalAction(setStatusInput, async (ctx, { serverId, status }) => {
-  await updateServer(ctx, { id: serverId, status })
+export const setStatus = portalAction(setStatusInput, async (ctx, { serverId, ...change }) => {
+  await updateServer(ctx, { id: serverId, ...change })
   revalidatePath(paths.server(serverId), 'layout')
 })
 

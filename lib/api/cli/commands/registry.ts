@@ -197,7 +197,7 @@ function describe(server: ServerView, cli: Cli): string {
     ['Environment', server.environment],
     ['Sensitivity', server.sensitivity],
     ['Kinds of data', server.dataClasses.join(', ').replaceAll('_', ' ') || null],
-    ['Status', server.status],
+    ['Status', `${server.status}${server.statusReason ? `: ${oneLine(server.statusReason)}` : ''}`],
     [
       'Credential',
       credentials.length === 0 ? 'none' : credentials.map((one) => credentialText(server, one)).join('; '),

@@ -60,19 +60,18 @@ What guards it less is accepted by name with --accept; "servers probe" says what
   addMoveVerb(servers, setup)
   addProbeVerb(servers, setup)
   addUpdateVerb(servers, setup)
-  for (const [verb, status, says] of [
-    ['enable', 'active', 'Let agents reach an MCP server again.'],
-    ['disable', 'disabled', 'Keep every agent from an MCP server; grants on it stay.'],
-  ] as const) {
-    addVerb(servers, setup, {
-      name: `${verb} <id>`,
-      says,
-      run: async (cli, { args: [id = ''] }) => {
-        await (await cli.client()).call(routes.servers.updateServer, { params: { id }, body: { status } })
-        cli.show({ id, status }, () => `${id} is ${status}.`)
-      },
-    })
-  }
+  addVerb(servers, setup, {
+    name: 'enable <id>',
+    says: 'Let agents reach an MCP server again.',
+    run: (cli, { args: [id = ''] }) => setStatus(cli, id, { status: 'active' }),
+  })
+  addVerb<{ reason: string }>(servers, setup, {
+    name: 'disable <id>',
+    says: 'Keep every agent from an MCP server; grants on it stay.',
+    options: (command) =>
+      command.requiredOption('--reason <text>', 'why; its page, the calls that are refused and the audit log keep it'),
+    run: (cli, { args: [id = ''], options: { reason } }) => setStatus(cli, id, { status: 'disabled', reason }),
+  })
   addVerb(servers, setup, {
     name: 'kinds <id> [kinds...]',
     says: `Set which kinds of data are behind an MCP server, of ${dataClasses.join(', ')}; without any, none is named. One less waits for a second person.`,
@@ -98,6 +97,15 @@ What guards it less is accepted by name with --accept; "servers probe" says what
   })
   addToolVerbs(servers, setup)
   addLooseningVerbs(servers, setup)
+}
+
+async function setStatus(
+  cli: Cli,
+  id: string,
+  body: { status: 'active' } | { status: 'disabled'; reason: string },
+): Promise<void> {
+  await (await cli.client()).call(routes.servers.updateServer, { params: { id }, body })
+  cli.show({ id, status: body.status }, () => `${plain(id)} is ${body.status}.`)
 }
 
 function addToolVerbs(servers: Command, setup: Setup): void {

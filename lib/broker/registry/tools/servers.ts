@@ -45,6 +45,7 @@ export const show = registryTool({
   permission: 'servers:read',
   input: z.strictObject({ serverId }),
   output: serverSummary.extend({
+    statusReason: z.string().nullable().describe('Why it is disabled; null: it is not, or nobody was asked.'),
     toolList: z.array(z.object({ name: z.string(), class: z.string(), state: z.string(), description: z.string() })),
     removedTotal: z.int(),
     holdersTotal: z.int(),
@@ -68,9 +69,16 @@ export const show = registryTool({
       description: tool.description.slice(0, 300),
     }))
     return {
-      structured: { ...summaryOf(server), toolList, removedTotal: server.removedTotal, holdersTotal: total, holders },
+      structured: {
+        ...summaryOf(server),
+        statusReason: server.statusReason,
+        toolList,
+        removedTotal: server.removedTotal,
+        holdersTotal: total,
+        holders,
+      },
       text: [
-        `${server.id}: ${line(server.name)} (${server.environment}, ${server.sensitivity}, ${server.status})`,
+        `${server.id}: ${line(server.name)} (${server.environment}, ${server.sensitivity}, ${server.status}${server.statusReason ? `: ${line(server.statusReason)}` : ''})`,
         ...toolList.map((tool) => `tool ${tool.name}: ${tool.class}, ${tool.state}`),
         `${count(total, 'grant')} in force:`,
         ...holders.map((holder) => `${holder.agentId} (${holder.owner}): ${holder.scope}`),

@@ -112,9 +112,14 @@ export const registryRuleWords = {
       'Mend it, or accept it by its name.',
     ],
     'registry:reason_needed': [
-      'What loosens a control has a reason',
-      'A tool was suspended because it changed, or is to be of a lower class than its server declares.',
+      'What loosens a control or disables a server has a reason',
+      'A server is to be disabled, or a tool was suspended because it changed, or is to be of a lower class than its server declares.',
       'Say why.',
+    ],
+    'registry:reason_unused': [
+      'A reason is of what it is asked for',
+      'Of the changes of a server only disabling it has a reason, and this is none.',
+      'Leave the reason out.',
     ],
     'registry:no_process': [
       'Only a server over stdio has processes',

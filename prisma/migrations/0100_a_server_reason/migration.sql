@@ -1,0 +1,1 @@
+alter table "McpServer" add column "statusReason" text;
