@@ -16,14 +16,16 @@ type Repeated = {
   log: Log
   /** Others depend on it: not done for so long is a problem of the process. */
   lateMs?: number
+  /** Milliseconds that only grow, by which its age is known. */
+  clock?: () => number
   work: () => Promise<void>
 }
 
 /** Does something again and again, never twice at once; a failure is logged and the next time comes all the same. */
 export function every(ms: number, options: Repeated): Loop {
-  const { what, lateMs = Number.POSITIVE_INFINITY } = options
-  let doneAt = performance.now()
-  const ageMs = (): number => performance.now() - doneAt
+  const { what, lateMs = Number.POSITIVE_INFINITY, clock = () => performance.now() } = options
+  let doneAt = clock()
+  const ageMs = (): number => clock() - doneAt
   const stopping = new AbortController()
   let wake = new AbortController()
   let nudged = false
@@ -33,7 +35,7 @@ export function every(ms: number, options: Repeated): Loop {
     while (!stopping.signal.aborted) {
       nudged = false
       await options.work().then(
-        () => (doneAt = performance.now()),
+        () => (doneAt = clock()),
         (error: unknown) => options.log.warn({ err: error }, `${what} failed`),
       )
       // A nudge during the work asks for another time: what it is about may have come too late for this one.

@@ -39,6 +39,7 @@ import { releaseDeadPools } from './dead-pools.ts'
 import { every } from './every.ts'
 import { forgetOld } from './forget-main.ts'
 import { startHealthServer } from './health.ts'
+import { lateLoops, measureLoops } from './loops.ts'
 import { createLocks } from '#lib/db/locks.ts'
 import { startQueue } from './queue.ts'
 import { onShutdown } from './shutdown.ts'
@@ -200,16 +201,7 @@ async function main(): Promise<void> {
     },
   })
   const loops = { beats, stops, budgets, held, orphans, traffic, webhooks, people, digests }
-  const loopAge = new Gauge({
-    name: 'wheelhouse_loop_age_seconds',
-    help: 'Since when what this worker does again and again has not succeeded.',
-    labelNames: ['loop'],
-    registers: [],
-    collect() {
-      for (const [loop, { ageMs }] of Object.entries(loops)) this.set({ loop }, ageMs() / 1000)
-    },
-  })
-  registry.registerMetric(loopAge)
+  measureLoops(loops, registry)
 
   let poolId: string | undefined
   let queueEnded = false
@@ -306,7 +298,7 @@ async function main(): Promise<void> {
 
   function problems(): string[] {
     const last = followers.lastRoundAt()
-    const found = Object.values(loops).flatMap((loop) => loop.problem() ?? [])
+    const found = lateLoops(loops)
     if (queueEnded) found.push('the queue has ended')
     if (!last || Date.now() - last.getTime() > 10_000) found.push('open runs have not been looked at for 10 s')
     return found
