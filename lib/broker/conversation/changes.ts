@@ -25,24 +25,45 @@ const methodOf = {
 /** What a server says of its log. */
 export const logged = 'notifications/message'
 
-const methodOfNotice: Readonly<Record<string, string>> = {
-  [logged]: 'logging/setLevel',
-  'notifications/prompts/list_changed': methodOf.promptsListChanged,
-  'notifications/resources/list_changed': methodOf.resourcesListChanged,
+/** What a server says of a page that it asked for to be opened; since 2026-07-28 there is nothing of the kind. */
+export const pageDone = 'notifications/elicitation/complete'
+
+const methodOfNotice = new Map<unknown, string>([
+  [logged, 'logging/setLevel'],
+  ['notifications/tools/list_changed', methodOf.toolsListChanged],
+  ['notifications/prompts/list_changed', methodOf.promptsListChanged],
+  ['notifications/resources/list_changed', methodOf.resourcesListChanged],
+  ['notifications/resources/updated', methodOf.resourceSubscriptions],
+])
+
+/** Of the agent's own requests it is told as these were granted, and of what it may call the broker tells it itself. */
+const ungranted: ReadonlySet<unknown> = new Set([
+  'notifications/tools/list_changed',
+  'notifications/progress',
+  'notifications/cancelled',
+  pageDone,
+])
+
+type Of = { caller: Caller; serverId: string }
+type Deciding = Pick<PipelineParts, 'view' | 'now'>
+
+/** Whether the agent may be told this by a server in a session of its own, over whichever stream; of what is not known never. */
+export function mayBeTold(parts: Deciding, of: Of, notice: unknown): boolean {
+  return ungranted.has(notice) || mayOverhear(parts, of, notice)
 }
 
-/** What an agent must be granted to be told this by a server. */
-export function methodToHear(notice: unknown): string {
-  const known = typeof notice === 'string' && Object.hasOwn(methodOfNotice, notice) ? methodOfNotice[notice] : undefined
-  return known ?? 'resources/subscribe'
+/** Whether it may be told this where it only listens: what is said of requests there could only be taken for that of others. */
+export function mayOverhear(parts: Deciding, { caller, serverId }: Of, notice: unknown): boolean {
+  const method = methodOfNotice.get(notice)
+  return method !== undefined && decide({ caller, serverId, tool: method, isMethod: true }, parts.view, parts.now()).ok
 }
 
 export type Hearing = { call: ToolCall; allowed: Allowed }
 
 /** What of a filter the agent may be told by a server, and by which decisions. */
 export function mayHear(
-  parts: Pick<PipelineParts, 'view' | 'now'>,
-  { caller, serverId }: { caller: Caller; serverId: string },
+  parts: Deciding,
+  { caller, serverId }: Of,
   filter: { readonly [K in keyof Filter]?: boolean | readonly string[] | undefined },
 ): { filter: Filter; hearings: Hearing[] } {
   const hearings = new Map<string, Hearing | null>()
@@ -86,9 +107,6 @@ export function everything(watched: Iterable<string>) {
 }
 
 /** Whether a session may be told of anything by a server. */
-export function mayHearAny(
-  parts: Pick<PipelineParts, 'view' | 'now'>,
-  of: { caller: Caller; serverId: string },
-): boolean {
+export function mayHearAny(parts: Deciding, of: Of): boolean {
   return mayHear(parts, of, everything([])).hearings.length > 0
 }

@@ -7,8 +7,8 @@ import { processCaller } from '../upstream/pool.ts'
 import type { Room } from '../upstream/held-bytes.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
-import { type Filter, methodToHear } from './changes.ts'
-import { afterDiscovery, type Lasting, listenInSession, type Listener, listenModern, mayRead } from './listening.ts'
+import { type Filter, mayOverhear } from './changes.ts'
+import { afterDiscovery, type Lasting, listenInSession, type Listener, listenModern } from './listening.ts'
 import { ToldStream } from './told-stream.ts'
 
 const begunMs = 3000
@@ -109,17 +109,13 @@ export async function listenAt(
   return honored
 }
 
-/** What these are about are requests of a session, and nobody's are in what is listened to here: they could only be taken for those of others. */
-const ofRequests: ReadonlySet<unknown> = new Set(['notifications/progress', 'notifications/cancelled'])
-
 /** What a server tells as its listener may hear it, guarded and in the words of the endpoint; null when it may not. */
 export async function guardedAt(
   parts: PipelineParts,
   listener: Listener,
   { server, guards, message }: { server: BrokeredServer; guards: ToldStream; message: RpcMessage },
 ): Promise<RpcMessage | null> {
-  if (ofRequests.has(message['method'])) return null
-  if (!mayRead(parts, listener, server.id, methodToHear(message['method']))) return null
+  if (!mayOverhear(parts, { caller: listener.caller, serverId: server.id }, message['method'])) return null
   await afterDiscovery(parts, server, message)
   const guarded = await guards.guard(message)
   return guarded && listener.serverId === null ? mergedNotice(server.id, guarded) : guarded

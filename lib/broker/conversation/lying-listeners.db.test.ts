@@ -150,6 +150,8 @@ test('what a server says of requests that are none of its own its agent is not t
   await until(() => liar.open > 0)
   liar.tell({ method: 'notifications/progress', params: { progressToken: 1, progress: 1 } })
   liar.tell({ method: 'notifications/cancelled', params: { requestId: 1 } })
+  liar.tell({ method: 'notifications/elicitation/complete', params: { elicitationId: 'page' } })
+  liar.tell({ method: 'notifications/tasks/status', params: { taskId: 'one', status: 'working' } })
   liar.tell({ method: changed })
   expect((await messages.next()).value).toMatchObject({ method: changed })
 })

@@ -39,7 +39,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
       await until(() => keeper.view.servers.has(id))
       await discovery.discover(keeper.view.servers.get(id)!)
     }
-    await until(() => [...keeper.view.servers.values()].every(({ tools }) => tools.size === 4))
+    await until(() => [...keeper.view.servers.values()].every(({ tools }) => tools.size === 5))
   }
   return { servers, brokers }
 })

@@ -6,8 +6,8 @@ import { pause } from '../until-aborted.ts'
 import { processCaller } from '../upstream/pool.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
-import { everything, type Filter, logged, mayHear, methodToHear } from './changes.ts'
-import { type Lasting, type Listener, mayRead } from './listening.ts'
+import { everything, type Filter, logged, mayHear, mayOverhear } from './changes.ts'
+import type { Lasting, Listener } from './listening.ts'
 import { guardedAt, listenTo, ownAddresses } from './listening-at.ts'
 import { isBelow } from './talk.ts'
 import { ToldStream } from './told-stream.ts'
@@ -49,8 +49,9 @@ function atServer(
   let listened = ''
   return () => {
     const watched = ownAddresses(session.watched, server.id)
-    const { filter } = mayHear(parts, { caller: listener.caller, serverId: server.id }, everything(watched))
-    const hearsLog = mayRead(parts, listener, server.id, methodToHear(logged))
+    const of = { caller: listener.caller, serverId: server.id }
+    const { filter } = mayHear(parts, of, everything(watched))
+    const hearsLog = mayOverhear(parts, of, logged)
     const wanted = JSON.stringify([filter, hearsLog])
     if (wanted === listened) return
     listened = wanted

@@ -8,7 +8,7 @@ import { makeGrant } from '#lib/dev/test/registry.ts'
 import { rollUpTraffic } from '#lib/metrics/commands.ts'
 import { agentTraffic } from '#lib/metrics/queries.ts'
 import type { Db } from '#lib/db/client.ts'
-import { RawAgent } from '../testing/raw-agent.ts'
+import { RawAgent, type RawMessage } from '../testing/raw-agent.ts'
 import { startBroker, type TestBroker } from '../testing/start-broker.ts'
 import { startToolServer } from '../testing/tool-server.ts'
 
@@ -34,16 +34,16 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
       await until(() => keeper.view.servers.has(id))
       await discovery.discover(keeper.view.servers.get(id)!)
     }
-    await until(() => [...keeper.view.servers.values()].every(({ tools }) => tools.size === 4))
+    await until(() => [...keeper.view.servers.values()].every(({ tools }) => tools.size === 5))
   }
   return { servers, brokers }
 })
 type World = { brokers: readonly TestBroker[] }
 
-/** An agent that may call tools, and nothing else. */
-async function caller(db: Db, { brokers }: World, serverId: string) {
+/** An agent with a grant of each name; null is the whole server. */
+async function caller(db: Db, { brokers }: World, serverId: string, names: readonly (string | null)[] = [null]) {
   const agent = await makeAgent(db)
-  await makeGrant(db, { agentId: agent.agentId, serverId, class: 'read' })
+  for (const toolName of names) await makeGrant(db, { agentId: agent.agentId, serverId, toolName })
   const at = async ({ url, broker }: TestBroker) => {
     await broker.keeper.refresh()
     const token = await sessionToken(db, url, agent)
@@ -61,6 +61,12 @@ async function endsOf(db: Db, agentId: string) {
 
 function outcomeIn(detail: unknown): string {
   return (detail as { outcome: string }).outcome
+}
+
+async function all(messages: AsyncGenerator<RawMessage>): Promise<RawMessage[]> {
+  const heard: RawMessage[] = []
+  for await (const message of messages) heard.push(message)
+  return heard
 }
 
 const slow = { id: 7, method: 'tools/call', params: { name: 'slow', arguments: {} } }
@@ -207,4 +213,66 @@ test('at a server that keeps no events agents share its session, as before', asy
   const call = { id: 2, method: 'tools/call', params: { name: 'plain', arguments: {} } }
   expect(JSON.stringify((await here.raw.ask({ body: call, headers })).last)).toContain('done')
   expect(sessions.size).toBe(before)
+})
+
+const talking = {
+  id: 7,
+  method: 'tools/call',
+  params: { name: 'talking', arguments: {}, _meta: { progressToken: 'mine' } },
+}
+
+test('an agent that may call one tool is told of its call over the rest of the stream what it is told over the first, and nothing else', async ({
+  db,
+  world,
+}) => {
+  const { waiting, finish } = world.servers.keeping
+  const { here, there } = await caller(db, world, 'keeping', ['talking'])
+  const told = [
+    { method: 'notifications/progress', params: { progressToken: 'mine', progress: 1 } },
+    { method: 'notifications/elicitation/complete', params: { elicitationId: 'page' } },
+    { id: 7, result: { content: [{ text: 'done' }] } },
+  ]
+  const session = await here.raw.begin()
+  const first = await here.raw.send({ body: talking, headers: session })
+  await until(() => waiting.length === 1)
+  finish()
+  expect(await all(first.messages)).toMatchObject(told)
+  for (const back of [here, there]) {
+    const eventId = await here.raw.lose({ body: talking, headers: session })
+    await until(() => waiting.length === 1)
+    const rest = await back.raw.send({ method: 'GET', headers: { ...session, 'last-event-id': eventId } })
+    finish()
+    expect(await all(rest.messages)).toMatchObject(told)
+  }
+})
+
+test('what a server asks over the stream of a session it can take back, and of a page it says that it is done', async ({
+  db,
+  world,
+}) => {
+  const { sessions } = world.servers.keeping
+  const { here } = await caller(db, world, 'keeping', ['plain', 'method:elicitation/create'])
+  const before = new Set(sessions.keys())
+  const headers = await here.raw.begin({ elicitation: {} })
+  const upstream = [...sessions].find(([id]) => !before.has(id))![1]
+  const leaving = new AbortController()
+  onTestFinished(() => leaving.abort())
+  const { messages } = await here.raw.send({ method: 'GET', headers, signal: leaving.signal })
+  const requestedSchema = { type: 'object', properties: {} }
+  const params = { mode: 'form', message: 'Really?', requestedSchema }
+  await upstream.send({ jsonrpc: '2.0', id: 'asked', method: 'elicitation/create', params })
+  const asked = (await messages.next()).value
+  expect(asked).toMatchObject({ method: 'elicitation/create' })
+  const say = async (method: string, params: Record<string, unknown> = {}) =>
+    upstream.send({ jsonrpc: '2.0', method, params })
+  await say('notifications/cancelled', { requestId: 'never asked' })
+  await say('notifications/resources/list_changed')
+  await say('notifications/cancelled', { requestId: 'asked' })
+  await say('notifications/of_its_own')
+  await say('notifications/elicitation/complete', { elicitationId: 'page' })
+  expect((await messages.next()).value).toMatchObject({
+    method: 'notifications/cancelled',
+    params: { requestId: asked!.id },
+  })
+  expect((await messages.next()).value).toMatchObject({ method: 'notifications/elicitation/complete' })
 })

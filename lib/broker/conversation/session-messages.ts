@@ -8,9 +8,9 @@ import type { BrokeredServer } from '../view/view.ts'
 import { refusedCode } from '../wire.ts'
 import type { AnswerTime } from './answer-time.ts'
 import { isAsk, permit } from './asks.ts'
-import { methodToHear } from './changes.ts'
+import { mayBeTold } from './changes.ts'
 import type { MarkedCall } from './event-marks.ts'
-import { afterDiscovery, type Lasting, type Listener, mayRead } from './listening.ts'
+import { afterDiscovery, type Lasting, type Listener } from './listening.ts'
 import { answerForAgent, askInSession, cancellationFor, sessionAsked } from './own-session.ts'
 import { askedTooMuch } from './refusal.ts'
 import type { ToldStream } from './told-stream.ts'
@@ -64,7 +64,7 @@ export async function forAgent(
   if (method === 'notifications/progress') time?.progressed()
   if (isTaskStatus(method)) return await told.guard(message)
   await afterDiscovery(parts, server, message)
-  const may = method === 'notifications/tools/list_changed' || mayRead(parts, listener, server.id, methodToHear(method))
+  const may = mayBeTold(parts, { caller: listener.caller, serverId: server.id }, method)
   const notice = method === 'notifications/cancelled' ? cancellationFor(parts, session, message) : message
   const guarded = may && notice ? await told.guard(notice) : null
   return guarded && listener.serverId === null ? mergedNotice(server.id, guarded) : guarded

@@ -77,3 +77,21 @@ test('a log is told, and its level asked for, under a grant of the level or of t
     }
   }
 })
+
+test('that a page is done is told before 2026-07-28 only, which has no word for it', async () => {
+  const done = { method: 'notifications/elicitation/complete', params: { elicitationId: 'page' } }
+  for (const [era, told] of [
+    ['modern', null],
+    ['legacy', done],
+  ] as const) {
+    const talk = talkOf(era)
+    talk.begin(...(await callUnder('get_order')))
+    expect(talk.noticeOf(done)).toEqual(told)
+  }
+})
+
+test('what MCP does not know nobody is told, whatever is granted', async () => {
+  const talk = talkOf('legacy')
+  talk.begin(...(await callUnder(null)))
+  expect(talk.noticeOf({ method: 'notifications/of_its_own' })).toBeNull()
+})

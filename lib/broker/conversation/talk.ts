@@ -1,5 +1,4 @@
 import { isExactNumber } from '#lib/core/exact-json.ts'
-import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
 import { type CallRecord, intendedRow } from '../audit/records.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
@@ -10,7 +9,7 @@ import { type PipelineParts, recorded } from '../pipeline-parts.ts'
 import { type Envelope, metaKey } from '../upstream/envelope.ts'
 import { mergedNotice } from '../merged-results.ts'
 import type { AnswerTime } from './answer-time.ts'
-import { logged, methodToHear } from './changes.ts'
+import { logged, mayBeTold, pageDone } from './changes.ts'
 import type { EventMark, RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import type { Era } from '../wire.ts'
@@ -148,22 +147,19 @@ export class Talk {
         return { ...message, params: { ...params, progressToken: this.#token } }
       case logged:
         return this.#wantsLog(params['level']) && this.#mayHear(logged) ? message : null
-      case 'notifications/elicitation/complete':
-        return message
+      case pageDone:
+        return this.era === 'legacy' && this.#mayHear(pageDone) ? message : null
       default:
         // Since 2026-07-28 changes are told on the streams that ask for them.
-        if (this.era !== 'legacy' || !isChange(message['method']) || !this.#mayHear(message['method'])) return null
+        if (this.era !== 'legacy' || !changes.has(message['method']) || !this.#mayHear(message['method'])) return null
         return this.#merged && this.#call ? mergedNotice(this.#call.server.id, message) : message
     }
   }
 
-  /** Of what the agent may call the broker tells itself; of the rest of its server as it may look at it, and of its log as it may say how much. */
   #mayHear(notice: unknown): boolean {
-    if (notice === 'notifications/tools/list_changed') return true
     if (!this.#call || !this.#parts) return false
     const { record, server } = this.#call
-    const call = { caller: record.caller, serverId: server.id, tool: methodToHear(notice), isMethod: true } as const
-    return decide(call, this.#parts.view, this.#parts.now()).ok
+    return mayBeTold(this.#parts, { caller: record.caller, serverId: server.id }, notice)
   }
 
   #wantsLog(level: unknown): boolean {
@@ -194,7 +190,3 @@ export const changes: ReadonlySet<unknown> = new Set<unknown>([
   'notifications/resources/list_changed',
   'notifications/resources/updated',
 ])
-
-export function isChange(method: unknown): boolean {
-  return changes.has(method)
-}

@@ -7,7 +7,7 @@ import { statusMethod as taskStatus } from '../tasks/messages.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { AskCount, type Occasion } from './asks.ts'
-import { logged } from './changes.ts'
+import { logged, pageDone } from './changes.ts'
 import type { MarkedCall } from './event-marks.ts'
 import type { Listener } from './listening.ts'
 import { changes } from './talk.ts'
@@ -18,7 +18,7 @@ const toldMethods = new Set<unknown>([
   logged,
   'notifications/progress',
   'notifications/cancelled',
-  'notifications/elicitation/complete',
+  pageDone,
   taskStatus,
 ])
 

@@ -27,6 +27,20 @@ export async function startToolServer({ keeps }: { keeps: boolean }) {
       await new Promise<void>((resolve) => waiting.push(resolve))
       return { content: [...content, link] }
     })
+    // What a server may say before it answers, of the call and of other things.
+    server.registerTool('talking', { annotations }, async ({ mcpReq }) => {
+      await new Promise<void>((resolve) => waiting.push(resolve))
+      const say = async (method: string, params: Record<string, unknown> = {}) =>
+        server.server.transport!.send({ jsonrpc: '2.0', method, params }, { relatedRequestId: mcpReq.id })
+      const { progressToken } = mcpReq._meta ?? {}
+      await say('notifications/prompts/list_changed')
+      await say('notifications/resources/updated', { uri: 'file:///done' })
+      await say('notifications/message', { level: 'error', data: 'overheard' })
+      await say('notifications/of_its_own')
+      await say('notifications/progress', { progressToken, progress: 1 })
+      await say('notifications/elicitation/complete', { elicitationId: 'page' })
+      return { content }
+    })
     server.registerTool('confirm', { annotations }, async (ctx) => {
       await new Promise<void>((resolve) => waiting.push(resolve))
       const requestedSchema = { type: 'object' as const, properties: {} }
