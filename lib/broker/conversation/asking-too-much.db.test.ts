@@ -61,7 +61,7 @@ async function reader(db: Db, { broker }: { broker: TestBroker }) {
   const call = async (more: object = {}) =>
     (await raw.ask(modernCall('asking', { capabilities: { elicitation: {} }, more }))).last
   const rows = () => db.auditEvent.count({ where: { agentId: agent.agentId, tool: 'elicitation/create' } })
-  return { agentId: agent.agentId, call, rows }
+  return { agentId: agent.agentId, raw, call, rows }
 }
 
 const answer = { action: 'accept', content: { name: 'Ada' } }
@@ -86,6 +86,22 @@ test('a server asks for so much at once and no more', async ({ db, world }) => {
   }
   expect(JSON.stringify(await call())).toContain('asks for more than 64 things at once')
   expect(await rows()).toBe(0)
+})
+
+test('a server that asks again and again is asked no more, and its call ends by a rule that is on record', async ({
+  db,
+  world,
+}) => {
+  const { agentId, raw } = await reader(db, world)
+  // It asks for nothing in particular, so that the broker goes on by itself.
+  world.results.edit = (result) => ({ ...result, inputRequests: {} })
+  const headers = await raw.begin({ elicitation: {} })
+  const body = { id: 4, method: 'tools/call', params: { name: 'asking', arguments: {} } }
+  const { last } = await raw.ask({ body, headers })
+  expect(last.result).toMatchObject({ isError: true, _meta: { 'wheelhouse/denial': { rule: 'upstream_unavailable' } } })
+  expect(JSON.stringify(last)).toContain('asks for more than is answered in one call')
+  const where = { agentId, event: 'mcp.call_allowed', tool: 'asking', rule: 'upstream_unavailable' }
+  expect(await db.auditEvent.count({ where })).toBe(1)
 })
 
 test('what was not decided about is not asked, whatever its key is', async ({ db, world }) => {

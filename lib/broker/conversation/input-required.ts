@@ -14,7 +14,7 @@ import type { BrokeredServer } from '../view/view.ts'
 import { type Ask, asksAtOnceMax, byAnswer, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
 import { inSession } from './in-session.ts'
-import { AskRefused, asksOther, asksTooMuch, takesNone } from './refusal.ts'
+import { AskRefused, askedTooMuch, asksOther, asksTooMuch, takesNone } from './refusal.ts'
 
 const roundsMax = 8
 const stateContent = z.strictObject({
@@ -121,8 +121,7 @@ export async function askedByResult(
     if (!next.ok || next.result['resultType'] !== 'input_required') return next
     reply = next
   }
-  const message = `${server.id} asked more than ${roundsMax} times.`
-  return { ok: false, status: 200, error: { code: -32603, message } }
+  throw new AskRefused(askedTooMuch(server.id))
 }
 
 /** The methods of what is asked, by their keys. */

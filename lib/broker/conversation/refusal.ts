@@ -49,3 +49,9 @@ export function unopened(serverId: string, error: unknown): Denial | null {
   const rule = error instanceof CredentialFailure ? error.rule : 'upstream_unavailable'
   return { rule, message: `The server ${serverId} opens no stream now: ${error.message}.` }
 }
+
+/** Why the stream of a session or the rest of one is not given, by the status that the server answers. */
+export function notGiven(serverId: string, status: number): Denial {
+  const why = status === 409 ? 'one of the session is still open there' : `it answers ${status}`
+  return { rule: 'upstream_unavailable', message: `The server ${serverId} does not give this stream: ${why}.` }
+}

@@ -112,6 +112,18 @@ test('a call whose answer came while its agent was away is one call on record, h
   expect(seen).toMatchObject({ server: { id: 'keeping' }, tools: [{ tool: 'slow', calls: 1 }] })
 })
 
+test('an event of another session is refused by its rule, on record', async ({ db, world }) => {
+  const { waiting, finish } = world.servers.keeping
+  const { agentId, here } = await caller(db, world, 'keeping')
+  const eventId = await here.raw.lose({ body: slow, headers: await here.raw.begin() })
+  await until(() => waiting.length === 1)
+  const headers = { ...(await here.raw.begin()), 'last-event-id': eventId }
+  const { status, last } = await here.raw.ask({ method: 'GET', headers })
+  expect([status, last.error?.data?.rule]).toEqual([400, 'event_unknown'])
+  expect(await db.auditEvent.count({ where: { agentId, event: 'mcp.call_denied', rule: 'event_unknown' } })).toBe(1)
+  finish()
+})
+
 test('the same call made twice at once is two on record, and only the lost one is let go', async ({ db, world }) => {
   const { waiting, finish } = world.servers.keeping
   const { agentId, here, there } = await caller(db, world, 'keeping')

@@ -21,18 +21,15 @@ import { endOfRest } from './rest-of-call.ts'
 import { serversOf } from './servers-of.ts'
 import { forAgent, type StreamAbout } from './session-messages.ts'
 import { change, refusedStream, tooMany } from './subscriptions.ts'
-import { unopened } from './refusal.ts'
+import { notGiven, unopened } from './refusal.ts'
 import { ToldStream } from './told-stream.ts'
+import { refuseEvent } from './unknown-event.ts'
 
 /** How often a stream is asked for that another replica may have to let go of first. */
 const busyTries = 50
 const busyMs = 100
 /** How long calls wait for the stream before them: a server may say nothing of it before there is something to tell. */
 const openingMs = 500
-const noSuchEvent = errorAnswer(400, null, {
-  code: -32000,
-  message: 'Bad Request: no event of this session has that id.',
-})
 
 /**
  * The stream of a session before 2026-07-28 that no call began: changes of what the agent may call, what its server tells, and after
@@ -44,16 +41,16 @@ export async function openSessionStream(
   { session, lastEventId }: { session: AgentSession; lastEventId: string | undefined },
 ): Promise<Answer | null> {
   const { serverId } = listener
-  const mark = lastEventId === undefined ? null : readMark(session, lastEventId)
-  if (lastEventId !== undefined && !mark) return noSuchEvent
   const tooOften = parts.rates.takeForAgent(listener.agent.id)
   if (tooOften) return refusedStream(parts, listener, { status: 429, id: null, denial: tooOften })
+  const mark = lastEventId === undefined ? null : readMark(session, lastEventId)
+  if (lastEventId !== undefined && !mark) return await refuseEvent(parts, listener)
   const { caller } = listener
   const server = parts.view.servers.get(serverId ?? mark?.serverId ?? '')
   // At the merged address the rest of a call's stream is of its server alone, in the session with that.
   const isRest = serverId === null && mark !== null
   const part = isRest ? server && (await parts.conversations.serverSessions.find(session, server)) : session
-  if (!part) return noSuchEvent
+  if (!part) return await refuseEvent(parts, listener)
   const servers = server ? [server] : serversOf(parts, listener)
   const hearings = servers.flatMap((each) => mayHear(parts, { caller, serverId: each.id }, everything([])).hearings)
   const lasting = openLasting(parts, listener, {
@@ -251,11 +248,10 @@ async function continueSession(
         if (attempt === 1) await heldStreams.letGo(session, call)
         await pause(busyMs, signal)
       } else if (status === 405 && eventId === null) return null
-      else
-        return errorAnswer(status === 409 ? 409 : 502, null, {
-          code: -32000,
-          message: 'The server does not give this stream.',
-        })
+      else {
+        const denial = notGiven(server.id, status)
+        return refusedStream(parts, listener, { status: status === 409 ? 409 : 502, id: null, denial })
+      }
     }
   } finally {
     begun()
@@ -266,9 +262,10 @@ async function continueSession(
 /** The server knows the session no more. That of an agent at the merged address goes on without it: only the event is lost. */
 async function sessionGone(
   parts: PipelineParts,
-  { serverId, caller }: Listener,
+  listener: Listener,
   { session, server }: Pick<About, 'session' | 'server'>,
 ): Promise<Answer> {
+  const { serverId, caller } = listener
   const { sessions, serverSessions } = parts.conversations
   if (serverId !== null) {
     sessions.end(session.name)
@@ -276,7 +273,7 @@ async function sessionGone(
   }
   const whole = await sessions.find(session.name, { caller, serverId, url: '' })
   if (whole) await serverSessions.forget(whole, server, session)
-  return noSuchEvent
+  return await refuseEvent(parts, listener)
 }
 
 /** Its server has ended it. */

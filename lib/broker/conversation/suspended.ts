@@ -209,7 +209,7 @@ export async function resumeSuspended(
   const outcome = await conversations.handovers.send(handed, { signal, progressed: () => turn.time.progressed() })
   if (!outcome) {
     const message = 'The call that asked for this input has ended. Call again.'
-    return { ok: false, status: 200, error: { code: -32602, message } }
+    throw new AskRefused({ rule: 'answer_unknown', message })
   }
   if ('reply' in outcome) return outcome.reply
   if ('ended' in outcome) throw new CallEnded(outcome.ended)

@@ -285,9 +285,9 @@ test('a stream that cannot be gone on with leaves no call behind', async ({ db, 
   const { token } = await reader(db, world)
   const session = await begin(world, token)
   const { text } = await call(world, { token, name: 'cut', session })
-  const eventId = /^id: (.+)$/m.exec(text)?.[1]
-  const headers = { 'mcp-session-id': session, 'last-event-id': eventId! }
-  expect(await send(world, token, { method: 'GET', headers })).toMatchObject({ status: 502 })
+  const headers = { 'mcp-session-id': session, 'last-event-id': /^id: (.+)$/m.exec(text)![1]! }
+  const refused = await send(world, token, { method: 'GET', headers })
+  expect(`${refused.status} ${refused.text}`).toMatch(/^502 .*"rule":"upstream_unavailable"/)
   const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
   expect(metrics).toMatch(/^wheelhouse_broker_calls_in_flight 0$/m)
 })

@@ -49,6 +49,7 @@ const steps: Record<NamedRule, StepId> = {
   session_ended: 'request',
   session_unknown: 'request',
   session_unsealed: 'request',
+  event_unknown: 'request',
   token_missing: 'request',
   token_invalid: 'request',
   token_expired: 'request',

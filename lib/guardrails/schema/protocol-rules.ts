@@ -69,6 +69,14 @@ export const protocolRules = {
     setBy: 'The MCP server',
     changedBy: platform,
   },
+  event_unknown: {
+    title: 'A stream goes on after an event of its session',
+    explanation:
+      'The id in Last-Event-ID names no event of this session: it is another session’s, was made up, or its server has forgotten the session it was of.',
+    remedy: 'Open the stream without Last-Event-ID, and make the call again whose answer was lost.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
   session_unsealed: {
     title: 'A session begins when its name is sealed',
     explanation:
