@@ -45,13 +45,14 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
 })
 type World = { brokers: readonly [TestBroker, TestBroker] }
 
-/** An agent that may call the tools of all three, and be asked by the first. */
-async function caller(db: Db, { brokers }: World) {
+/** An agent that may use what it has a grant of by its name at the merged address, and nothing else. */
+async function caller(db: Db, { brokers }: World, names: readonly string[]) {
   const agent = await makeAgent(db)
-  const { agentId } = agent
   const grants: Record<string, string> = {}
-  for (const serverId of ids) grants[serverId] = await makeGrant(db, { agentId, serverId, class: 'read' })
-  await makeGrant(db, { agentId, serverId: 'first', toolName: `${methodPrefix}elicitation/create` })
+  for (const name of names) {
+    const [serverId, toolName] = name.split('__') as [string, string]
+    grants[name] = await makeGrant(db, { agentId: agent.agentId, serverId, toolName })
+  }
   for (const { broker } of brokers) await broker.keeper.refresh()
   const at = async (url: string) => new RawAgent(`${url}/mcp`, await sessionToken(db, url, agent))
   return { agent, grants, at, here: await at(brokers[0].url), there: await at(brokers[1].url) }
@@ -69,7 +70,7 @@ test('an answer whose connection was lost is there at whichever replica its agen
   world,
 }) => {
   const { waiting, finish } = world.servers.first
-  const { agent, here, there } = await caller(db, world)
+  const { agent, here, there } = await caller(db, world, ['first__linked'])
   for (const back of [here, there]) {
     const session = await here.begin()
     const eventId = await here.lose({ body: callOf('first__linked'), headers: session })
@@ -88,16 +89,43 @@ test('an answer whose connection was lost is there at whichever replica its agen
   expect(ends.map(({ detail }) => (detail as { outcome: string }).outcome)).toContain('ok')
 })
 
+test('of its call it is told over the rest of the stream what it is told over the first, and nothing else', async ({
+  db,
+  world,
+}) => {
+  const { waiting, finish } = world.servers.first
+  const { here, there } = await caller(db, world, ['first__talking'])
+  const params = { name: 'first__talking', arguments: {}, _meta: { progressToken: 'mine' } }
+  const talking = { id: 7, method: 'tools/call', params }
+  const told = [
+    { method: 'notifications/progress', params: { progressToken: 'mine', progress: 1 } },
+    { method: 'notifications/elicitation/complete', params: { elicitationId: 'page' } },
+    { id: 7, result: { content: [{ text: 'done' }] } },
+  ]
+  const session = await here.begin()
+  const first = await here.send({ body: talking, headers: session })
+  await until(() => waiting.length === 1)
+  finish()
+  expect(await Array.fromAsync(first.messages)).toMatchObject(told)
+  for (const back of [here, there]) {
+    const eventId = await here.lose({ body: talking, headers: session })
+    await until(() => waiting.length === 1)
+    const rest = await back.send(resume(eventId, session))
+    finish()
+    expect(await Array.fromAsync(rest.messages)).toMatchObject(told)
+  }
+})
+
 test('a session has one at each server that keeps events, the same at every replica, and all end with it', async ({
   db,
   world,
 }) => {
   const { first, second, plain } = world.servers
-  const { here, there } = await caller(db, world)
+  const names = ['first__plain', 'second__plain', 'plain__plain']
+  const { here, there } = await caller(db, world, names)
   const session = await here.begin()
   const before = [first, second, plain].map(({ sessions }) => sessions.size)
   const known = (await rowsOf(db)).length
-  const names = ['first__plain', 'second__plain', 'plain__plain']
   const calls = names.flatMap((name, index) =>
     [here, there].map((at, where) => at.ask({ body: callOf(name, 10 + index * 2 + where), headers: session })),
   )
@@ -118,7 +146,7 @@ test('a session has one at each server that keeps events, the same at every repl
 
 test('what it lost it can still cancel', async ({ db, world }) => {
   const { waiting, state, finish } = world.servers.second
-  const { here, there } = await caller(db, world)
+  const { here, there } = await caller(db, world, ['second__slow'])
   const session = await here.begin()
   const before = state.cancelled
   await here.lose({ body: callOf('second__slow'), headers: session })
@@ -131,7 +159,7 @@ test('what it lost it can still cancel', async ({ db, world }) => {
 
 test('what a server asks while nobody listens is asked over the rest of the stream', async ({ db, world }) => {
   const { waiting, finish } = world.servers.first
-  const { here, there } = await caller(db, world)
+  const { here, there } = await caller(db, world, ['first__confirm', `first__${methodPrefix}elicitation/create`])
   const session = await here.begin({ elicitation: {} })
   const eventId = await here.lose({ body: callOf('first__confirm'), headers: session })
   await until(() => waiting.length === 1)
@@ -149,11 +177,11 @@ test('what a server asks while nobody listens is asked over the rest of the stre
 
 test('an event is of no use in another session, and its stream ends with the grant', async ({ db, world }) => {
   const { waiting, finish } = world.servers.first
-  const { grants, here, there } = await caller(db, world)
+  const { grants, here, there } = await caller(db, world, ['first__slow'])
   const session = await here.begin()
   const eventId = await here.lose({ body: callOf('first__slow'), headers: session })
   await until(() => waiting.length === 1)
-  const others = await caller(db, world)
+  const others = await caller(db, world, ['first__slow'])
   for (const [at, headers] of [
     [here, await here.begin()],
     [others.here, await others.here.begin()],
@@ -162,7 +190,7 @@ test('an event is of no use in another session, and its stream ends with the gra
   }
   const { status, messages } = await there.send(resume(eventId, session))
   expect(status).toBe(200)
-  await db.grant.update({ where: { id: grants['first']! }, data: { revokedAt: new Date() } })
+  await db.grant.update({ where: { id: grants['first__slow']! }, data: { revokedAt: new Date() } })
   const told: RawMessage[] = []
   for await (const message of messages) told.push(message)
   expect(told.filter((message) => message.result !== undefined)).toEqual([])
@@ -175,7 +203,7 @@ test('a server that has forgotten its part is called in a new one, and only its 
   world,
 }) => {
   const { sessions } = world.servers.first
-  const { here, there } = await caller(db, world)
+  const { here, there } = await caller(db, world, ['first__plain'])
   const session = await here.begin()
   const before = new Set(sessions.keys())
   const lost = await here.lose({ body: callOf('first__plain'), headers: session })
@@ -191,7 +219,7 @@ test('a server that has forgotten its part is called in a new one, and only its 
 
 test('the replica that had the call may be killed', async ({ db, databaseUrl, world }) => {
   const { waiting, finish } = world.servers.second
-  const { agent, at, there } = await caller(db, world)
+  const { agent, at, there } = await caller(db, world, ['second__plain', 'second__slow'])
   const killed = await startBrokerProcess({ databaseUrl })
   const first = await at(killed.url)
   const session = await first.begin()
