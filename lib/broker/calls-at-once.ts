@@ -1,3 +1,4 @@
+import { plural } from '#lib/core/count.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { Limits } from './limits.ts'
@@ -51,7 +52,7 @@ export class CallsAtOnce {
 }
 
 function atOnce(who: string, facts: { scope: 'agent' | 'server'; used: number; atOnce: number }): Denial {
-  const message = `${who} ${facts.atOnce} calls under way at this broker, which is as many as may be. Try again when one has ended.`
+  const message = `${who} ${plural(facts.atOnce, 'call')} under way at this broker, which is as many as may be. Try again when one has ended.`
   return { rule: 'calls_at_once', message, facts }
 }
 

@@ -68,6 +68,18 @@ describe('what no linter can know', () => {
   })
 })
 
+/** A number that may be one, before a noun that then is none of several. */
+const countedWords =
+  /(?:formatCount\((?:[^()]|\([^()]*\))*\)|\w(?:Max|Count|Calls|Minutes))\}\s*(?:\{' '\}\s*)?(?:agent|call|character|day|grant|level|minute|request|run|server|time|tool|turn)s\b/g
+
+test('screens say a count by `plural`, so that one is not said as several', () => {
+  expect('`for ${policy.callsMax} calls`'.match(countedWords)).toHaveLength(1)
+  const screens = product.filter(({ path }) => /^(?:app|components)\//.test(path))
+  expect(screens.flatMap(({ path, text }) => (text.match(countedWords) ?? []).map((found) => [path, found]))).toEqual(
+    [],
+  )
+})
+
 test.each([
   ['agents', reservedAgentIds],
   ['servers', reservedServerIds],

@@ -3,7 +3,7 @@ import Link from 'next/link'
 import { type ChartPoint, DayChart } from '#components/charts/day-chart.client.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Card, Figure } from '#components/ui/card.tsx'
-import { formatCount } from '#components/ui/count.ts'
+import { formatCount, plural } from '#components/ui/count.ts'
 import { Money } from '#components/ui/money.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
@@ -44,8 +44,8 @@ export default async function FleetPage({ searchParams }: { searchParams: Search
       />
       {summary.simulated.demoAgents > 0 && (
         <Notice className="mb-5">
-          {formatCount(summary.simulated.demoAgents)} of these agents are demo data with made-up history.{' '}
-          {formatCount(summary.simulated.simulatedRuns)} runs were answered by the simulated model.
+          {formatCount(summary.simulated.demoAgents)} of these agents are demo data with made-up history. The simulated
+          model answered {plural(summary.simulated.simulatedRuns, 'run')}.
         </Notice>
       )}
       <dl className="mb-5 grid grid-cols-2 gap-3 md:grid-cols-3 xl:grid-cols-6">
@@ -68,7 +68,7 @@ export default async function FleetPage({ searchParams }: { searchParams: Search
         <Figure
           label="Denied calls"
           value={formatCount(totals.deniedCalls)}
-          note={`of ${formatCount(totals.toolCalls)} calls`}
+          note={`of ${plural(totals.toolCalls, 'call')}`}
         />
         <Figure
           label="Active agents"

@@ -1,7 +1,7 @@
 import type { Metadata } from 'next'
 import { Badge } from '#components/ui/badge.tsx'
 import { Figure } from '#components/ui/card.tsx'
-import { formatCount } from '#components/ui/count.ts'
+import { formatCount, plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { percent } from '#components/ui/percent.ts'
@@ -49,7 +49,7 @@ export default async function HoldInsightPage({ searchParams }: { searchParams: 
           note={
             overall.met === null
               ? undefined
-              : `by rules ${formatCount(overall.heldByRules)} of ${formatCount(overall.met)} calls that they are about`
+              : `by rules ${formatCount(overall.heldByRules)} of ${plural(overall.met, 'call')} that they are about`
           }
         />
         <Figure

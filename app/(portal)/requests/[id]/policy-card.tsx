@@ -22,7 +22,7 @@ export function PolicyCard({ request, now }: { request: ScopeRequestView; now: D
           <Link href={paths.approvalPolicy()} className="text-accent underline underline-offset-2">
             {policy.title}
           </Link>
-          {policy.daysMax !== null && `, for ${policy.daysMax} days at most`}
+          {policy.daysMax !== null && `, for ${plural(policy.daysMax, 'day')} at most`}
         </>
       }
       actions={

@@ -1,6 +1,7 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import { Button } from '#components/ui/button.tsx'
+import { plural } from '#components/ui/count.ts'
 import { FilterForm } from '#components/ui/filter-form.tsx'
 import { Select } from '#components/ui/input.tsx'
 import { LostPlace } from '#components/ui/lost-place.tsx'
@@ -40,7 +41,7 @@ export default async function UnusedGrantsPage({ searchParams }: { searchParams:
       <PageHeader
         crumbs={[{ href: paths.requests(), label: 'Scope requests' }]}
         title="Grants that could be less"
-        description={`From the calls of ${days} days. A grant that is younger is not judged, nor is one narrowed after fewer than twenty calls. Conditions on arguments are proposed after ${query.conditionCalls} calls over ${query.conditionDays} days.`}
+        description={`From the calls of ${days} days. A grant that is younger is not judged, nor is one narrowed after fewer than twenty calls. Conditions on arguments are proposed after ${plural(query.conditionCalls, 'call')} over ${plural(query.conditionDays, 'day')}.`}
         actions={
           <RangeLinks
             ranges={ranges}

@@ -1,4 +1,5 @@
 import { Card } from '#components/ui/card.tsx'
+import { plural } from '#components/ui/count.ts'
 import { Fact, Facts } from '#components/ui/facts.tsx'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { getServerGuards, guardsRevision } from '#lib/guardrails/queries/server-guards.ts'
@@ -41,7 +42,7 @@ export async function GuardsCard({ ctx, serverId }: { ctx: Ctx; serverId: string
             </Fact>
             <Fact label="Result">
               {guards.resultBytesMax === null ? standard : `${guards.resultBytesMax.toLocaleString('en')} bytes`}
-              {guards.resultDepthMax !== null && `, ${guards.resultDepthMax} levels`}
+              {guards.resultDepthMax !== null && `, ${plural(guards.resultDepthMax, 'level')}`}
             </Fact>
           </Facts>
           <LimitsButton serverId={serverId} limits={guards} revision={revision} whyNot={problem} />

@@ -1,3 +1,4 @@
+import { plural } from '#components/ui/count.ts'
 import type { oas31 } from 'zod-openapi'
 import type { OpenApiDocument } from '#lib/api/openapi.ts'
 
@@ -95,7 +96,7 @@ function oneType(
   if (type === 'object') return name ?? 'object'
   const bounds = [shape.minimum, shape.maximum].map((bound) => (bound === undefined ? '' : String(bound)))
   const range = bounds.some(Boolean) ? ` ${bounds[0]}…${bounds[1]}` : ''
-  const length = shape.maxLength === undefined ? '' : ` of at most ${shape.maxLength} characters`
+  const length = shape.maxLength === undefined ? '' : ` of at most ${plural(shape.maxLength, 'character')}`
   const preset: unknown = shape.default
   return `${type}${shape.format ? ` (${shape.format})` : ''}${range}${length}${preset === undefined ? '' : `, default ${JSON.stringify(preset)}`}`
 }

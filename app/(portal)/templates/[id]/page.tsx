@@ -135,7 +135,7 @@ function TemplateFacts({ manifest, digest }: { manifest: TemplateManifest; diges
         processes, {limits.diskMb} MB disk, {limits.commandSeconds} s a command
       </Fact>
       <Fact label="Limits of a run">
-        {manifest.harness.turnsMax} turns, {manifest.harness.deadlineMinutes} minutes,{' '}
+        {plural(manifest.harness.turnsMax, 'turn')}, {plural(manifest.harness.deadlineMinutes, 'minute')},{' '}
         {formatMicros(BigInt(manifest.harness.runBudgetMicros))}
       </Fact>
       <Fact label="First message">{manifest.firstRun.input}</Fact>

@@ -1,7 +1,7 @@
 import type { Metadata } from 'next'
 import { type ChartPoint, DayChart } from '#components/charts/day-chart.client.tsx'
 import { Card, Figure } from '#components/ui/card.tsx'
-import { formatCount } from '#components/ui/count.ts'
+import { formatCount, plural } from '#components/ui/count.ts'
 import { Money } from '#components/ui/money.tsx'
 import { RangeLinks } from '#components/ui/range-links.tsx'
 import { monthName } from '#components/ui/time.ts'
@@ -41,12 +41,12 @@ export default async function AgentCostPage({ params, searchParams }: Props) {
         <Figure
           label="Cost"
           value={<Money micros={totals.costMicros} unpriced={totals.unpricedRequests} />}
-          note={`${formatMicros(BigInt(previous.costMicros))} in the ${days} days before`}
+          note={`${formatMicros(BigInt(previous.costMicros))} in the ${plural(days, 'day')} before`}
         />
         <Figure
           label="Cost a run"
           value={perRun === null ? '–' : <Money micros={perRun} />}
-          note={`over ${formatCount(totals.runs)} runs`}
+          note={`over ${plural(totals.runs, 'run')}`}
         />
         <Figure
           label={`Spend in ${monthName(month.month)}`}
