@@ -8,6 +8,13 @@ const windowSeconds = 15
 /** Tokens live 15 minutes at most. */
 const tokenSeconds = 8 * 60
 
+type Point = { minute: number; rss: number; p99: number }
+
+const bars = [
+  { key: 'rss', factor: 1.25, unit: 'MiB' },
+  { key: 'p99', factor: 2, unit: 'ms' },
+] as const
+
 type Kind = { work: Work; revision: Revision; server: string; share: number }
 
 const mix: readonly Kind[] = [
@@ -29,7 +36,7 @@ export async function soak(
   const sessions = await openSessions(world, agents)
   const pool = new Pool(world.brokerUrl, { connections: 256, pipelining: 1 })
   const failed: string[] = []
-  const points: { minute: number; rss: number; p99: number }[] = []
+  const points: Point[] = []
   let sent = 0
   const next = () => {
     const agent = agents[sent % agents.length]!
@@ -84,6 +91,27 @@ export async function soak(
   if (failed.length > 0) process.exitCode = 1
   print(`rss: ${slope(settled, 'rss').toFixed(1)} MiB an hour after the first fifth, by least squares`)
   print(`p99: ${slope(settled, 'p99').toFixed(1)} ms an hour`)
+  const grown = grownBeyond(points)
+  for (const what of grown) print(`below its bar: ${what}`)
+  if (grown.length > 0) process.exitCode = 1
+}
+
+/** What grew from the second fifth to the last, in words: collections and the machine move memory by a tenth and a p99 by half, whatever a broker does. */
+function grownBeyond(points: readonly Point[]): string[] {
+  const fifth = Math.floor(points.length / 5)
+  if (fifth === 0) return []
+  const grown: string[] = []
+  for (const { key, factor, unit } of bars) {
+    const [then, now] = [points.slice(fifth, 2 * fifth), points.slice(-fifth)].map((part) =>
+      quantile(
+        part.map((point) => point[key]),
+        0.5,
+      ),
+    ) as [number, number]
+    if (now > then * factor)
+      grown.push(`${key} went from ${then.toFixed(0)} to ${now.toFixed(0)} ${unit}, more than ${factor} times`)
+  }
+  return grown
 }
 
 async function kindOf(world: World, { server, revision, work }: Kind): Promise<{ revision: Revision; target: Target }> {
@@ -121,7 +149,7 @@ function renewTokens(world: World, agents: BenchAgent[], print: (line: string) =
 }
 
 /** By how much the value grows in an hour, by least squares. */
-function slope(points: { minute: number; rss: number; p99: number }[], key: 'rss' | 'p99'): number {
+function slope(points: readonly Point[], key: 'rss' | 'p99'): number {
   const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
   const x = mean(points.map((point) => point.minute))
   const y = mean(points.map((point) => point[key]))
