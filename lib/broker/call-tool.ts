@@ -1,15 +1,15 @@
 import { isRecord } from '#lib/core/is-record.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
-import { denyCounted, refuse } from './deny.ts'
+import { denyCounted, refuse, refuseParams } from './deny.ts'
 import { auditDenial, namesNoTool } from './denials.ts'
 import { resolveMerged } from './merged-names.ts'
 import { runCall } from './pipeline.ts'
-import { type AgentRequest, invalidParamsCode, type PipelineParts } from './pipeline-parts.ts'
+import type { AgentRequest, PipelineParts } from './pipeline-parts.ts'
 import { hasSessionTasks, mayUseTasks, onlyAsTask, takesAny, taskNotTranslated, withoutHint } from './tasks/offered.ts'
 import { missingCapability } from './tasks/refusals.ts'
 import type { BrokeredTool } from './view/view.ts'
-import { type Answer, errorAnswer } from './wire.ts'
+import type { Answer } from './wire.ts'
 
 const noArguments = {}
 
@@ -18,7 +18,7 @@ export async function callTool(parts: PipelineParts, request: AgentRequest): Pro
   const { name, arguments: given } = request.params
   if (typeof name !== 'string' || (given !== undefined && !isRecord(given))) {
     const message = 'tools/call needs the name of a tool and, if any, its arguments as an object.'
-    return errorAnswer(200, request.id, { code: invalidParamsCode, message })
+    return refuseParams(parts, request, message)
   }
   if (!parts.audit.available) return refuse(parts, request, auditDenial)
   const { caller, serverId } = request

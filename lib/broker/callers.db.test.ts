@@ -4,6 +4,7 @@ import { brokerWorld, lastEvent, postCall, until } from '#lib/dev/test/broker-wo
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { platformKey, signed, tokenClaims } from '#lib/dev/test/forged-tokens.ts'
+import { RawAgent } from './testing/raw-agent.ts'
 import { startBroker } from './testing/start-broker.ts'
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
@@ -95,6 +96,35 @@ test('requests that are too large, not JSON, of a browser or to nowhere are refu
   expect([nowhere.status, nowhere.json.error?.data?.['rule']]).toEqual([404, 'server_unknown'])
   const unknown = await postCall(world, { token, tool: 'none' })
   expect([unknown.json.error?.code, unknown.json.error?.data?.['rule']]).toEqual([-32602, 'tool_unknown'])
+})
+
+test('params that a method does not take are refused by a rule, with the code of JSON-RPC for them', async ({
+  db,
+  world,
+}) => {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'modern' })
+  const token = await sessionToken(db, world.broker.url, agent)
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientCapabilities': {},
+  }
+  const asked = async (path: string, method: string, params: object) => {
+    const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method }
+    const body = { id: 1, method, params: { _meta, ...params } }
+    const { status, last } = await new RawAgent(world.broker.url + path, token).ask({ body, headers })
+    return { method, status, code: last.error?.code, rule: last.error?.data?.rule }
+  }
+  for (const [path, method, params] of [
+    ['/mcp/modern', 'tools/call', {}],
+    ['/mcp/modern', 'tools/list', { cursor: 7 }],
+    ['/mcp/modern', 'subscriptions/listen', {}],
+    ['/mcp', 'prompts/list', { cursor: 7 }],
+    ['/mcp', 'resources/read', {}],
+  ] as const) {
+    expect(await asked(path, method, params)).toEqual({ method, status: 200, code: -32602, rule: 'params_invalid' })
+  }
+  expect(await (await fetch(`${world.broker.url}/metrics`)).text()).toMatch(/rule="params_invalid"/)
 })
 
 test('from 2026-07-28 on, headers that do not agree with the body are refused (-32020)', async ({ db, world }) => {

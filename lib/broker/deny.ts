@@ -89,6 +89,11 @@ export function deniedAnswer({ era, id, method }: AgentRequest, denial: Denial, 
   return hidden ? resultAnswer(era, id, resultFor(era, method, hidden)) : refusedAnswer(200, id, denial, pointer)
 }
 
+/** What a request says is not what its method takes. */
+export function refuseParams(parts: PipelineParts, request: AgentRequest, message: string): Answer {
+  return refuse(parts, request, { rule: 'params_invalid', message }, 200)
+}
+
 export function refuse(parts: PipelineParts, request: AgentRequest, denial: Denial, status = 503): Answer {
   request.telemetry.refused(denial.rule)
   return refusedAnswer(status, request.id, denial, pointerOf(parts, request))

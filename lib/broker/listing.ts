@@ -5,12 +5,12 @@ import { listedNothingRow, listedRow } from './audit/records.ts'
 import { mergedName } from './merged-names.ts'
 import { mergedOf } from './merged-offer.ts'
 import { byKey, pageOf, readCursor } from './paging.ts'
-import { refuse } from './deny.ts'
-import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
+import { refuse, refuseParams } from './deny.ts'
+import { type AgentRequest, type PipelineParts, recorded } from './pipeline-parts.ts'
 import type { BrokeredServer, BrokeredTool, BrokerView } from './view/view.ts'
 import { auditDenial } from './denials.ts'
 import { isTranslated, mayHaveTasks, onlyAsTask, takesAny } from './tasks/offered.ts'
-import { type Answer, type Era, errorAnswer, resultAnswer } from './wire.ts'
+import { type Answer, type Era, resultAnswer } from './wire.ts'
 
 type Listed = { key: string; serverId: string; tool: BrokeredTool }
 
@@ -20,10 +20,7 @@ type Listed = { key: string; serverId: string; tool: BrokeredTool }
  */
 export async function listTools(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
   const cursor = readCursor(request.params['cursor'])
-  if (cursor === undefined) {
-    const message = 'The cursor is not one of this server.'
-    return errorAnswer(200, request.id, { code: invalidParamsCode, message })
-  }
+  if (cursor === undefined) return refuseParams(parts, request, 'The cursor is not one of this server.')
   const { caller, agent, serverId, era, talk } = request
   const takes = takesAny(talk)
   // A list writes a row for each server it tells of, so it counts as a call.

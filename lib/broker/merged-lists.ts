@@ -6,9 +6,9 @@ import { auditDenial } from './denials.ts'
 import { mayOffer, mergedOf } from './merged-offer.ts'
 import { type ListMethod, listOf, resultFor } from './methods.ts'
 import { cursorFor, readCursor } from './paging.ts'
-import { deny, refuse } from './deny.ts'
+import { deny, refuse, refuseParams } from './deny.ts'
 import { proceed } from './pipeline.ts'
-import { type AgentRequest, invalidParamsCode, type PipelineParts } from './pipeline-parts.ts'
+import type { AgentRequest, PipelineParts } from './pipeline-parts.ts'
 import type { BrokeredServer } from './view/view.ts'
 import { type Answer, errorAnswer, resultAnswer, type RpcError } from './wire.ts'
 
@@ -29,10 +29,7 @@ type Part = { serverId: string; items: unknown[]; nextCursor: string | null; ttl
  */
 export async function listMerged(parts: PipelineParts, request: AgentRequest, method: ListMethod): Promise<Answer> {
   const from = fromOf(method, request.params['cursor'])
-  if (from === undefined) {
-    const message = 'The cursor is not one of this list.'
-    return errorAnswer(200, request.id, { code: invalidParamsCode, message })
-  }
+  if (from === undefined) return refuseParams(parts, request, 'The cursor is not one of this list.')
   if (!parts.audit.available) return refuse(parts, request, auditDenial)
   const { caller, agent, era, id } = request
   // One call of the agent however many servers it is asked of; at each of them it is a call as well.

@@ -4,11 +4,11 @@ import { auditText } from './audit/records.ts'
 import { auditDenial } from './denials.ts'
 import { mergedAddress, splitAddress, splitPrompt } from './merged-addresses.ts'
 import type { ReadMethod } from './methods.ts'
-import { deny, denyCounted, refuse } from './deny.ts'
+import { deny, denyCounted, refuse, refuseParams } from './deny.ts'
 import { mayOffer, mergedOf } from './merged-offer.ts'
 import { proceed, runCall } from './pipeline.ts'
-import { type AgentRequest, invalidParamsCode, type PipelineParts } from './pipeline-parts.ts'
-import { type Answer, errorAnswer } from './wire.ts'
+import type { AgentRequest, PipelineParts } from './pipeline-parts.ts'
+import type { Answer } from './wire.ts'
 
 /** How much the servers of the merged endpoint are to log: decided about and recorded at each that may have the method, and kept by the broker for all of them. */
 export async function setLevelMerged(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
@@ -39,10 +39,9 @@ type Named = { name: string; kind: 'prompt' | 'address'; paramsFor: (own: string
 /** Reads a resource, gets a prompt or completes at the server that the name says, on the way of a call there. */
 export async function readMerged(parts: PipelineParts, request: AgentRequest, method: ReadMethod): Promise<Answer> {
   if (!parts.audit.available) return refuse(parts, request, auditDenial)
-  const { caller, id } = request
+  const { caller } = request
   const named = namedIn(method, request.params)
-  if (!named)
-    return errorAnswer(200, id, { code: invalidParamsCode, message: `${method} needs ${needs[method] ?? ''}.` })
+  if (!named) return refuseParams(parts, request, `${method} needs ${needs[method] ?? ''}.`)
   const { name, kind, paramsFor } = named
   const target = kind === 'prompt' ? splitPrompt(name) : splitAddress(name)
   const asked = { ...request, method }

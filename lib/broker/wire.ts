@@ -40,8 +40,14 @@ export const refusedCode = -32010
 const invalidParamsCode = -32602
 /** As servers say it that keep sessions. */
 export const sessionGoneCode = -32001
-/** What names something that is none for the caller. */
-const wrongParams: ReadonlySet<string> = new Set(['task_unknown', 'task_not_yours', 'answer_unknown', 'state_expired'])
+/** What is said wrongly, or names something that is none for the caller. */
+const wrongParams: ReadonlySet<string> = new Set([
+  'params_invalid',
+  'task_unknown',
+  'task_not_yours',
+  'answer_unknown',
+  'state_expired',
+])
 
 export const serverInfoKey = 'io.modelcontextprotocol/serverInfo'
 export const brokerInfo = { name: 'wheelhouse-broker', title: 'Wheelhouse', version: '1' } as const

@@ -6,6 +6,7 @@ import type { AgentSession } from '../endpoint/sessions.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { uriLengthMax, urisMax } from './listening.ts'
+import { AskRefused } from './refusal.ts'
 import { isLogLevel } from './talk.ts'
 import type { RpcReply } from '../upstream/http.ts'
 
@@ -37,6 +38,7 @@ export async function answerLocally(
     return await untilAborted(keeping, signal)
   } catch (error) {
     signal.throwIfAborted()
+    if (error instanceof AskRefused) throw error
     parts.holding.log.warn({ err: error }, 'what an agent said about its session could not be kept')
     return failed(-32603, `${method.name} could not be kept now. Try again.`)
   }
@@ -49,16 +51,21 @@ async function keep(
 ): Promise<RpcReply> {
   const { level, uri } = params
   if (method === 'logging/setLevel') {
-    if (typeof level !== 'string' || !isLogLevel(level)) return failed(-32602, 'logging/setLevel needs a level.')
+    if (typeof level !== 'string' || !isLogLevel(level)) throw invalid('logging/setLevel needs a level.')
     await settings.setLogLevel(session, level)
     return { ok: true, result: {} }
   }
-  if (typeof uri !== 'string') return failed(-32602, `${method} needs the uri of a resource.`)
+  if (typeof uri !== 'string') throw invalid(`${method} needs the uri of a resource.`)
   if (uri.length > uriLengthMax || uri.includes('\0') || !uri.isWellFormed()) {
-    return failed(-32602, `A uri is text of at most ${uriLengthMax} characters.`)
+    throw invalid(`A uri is text of at most ${uriLengthMax} characters.`)
   }
   const isKept = await settings.watch(session, { uri, on: method === 'resources/subscribe' })
-  return isKept ? { ok: true, result: {} } : failed(-32602, `A session may watch ${urisMax} resources.`)
+  if (!isKept) throw invalid(`A session may watch ${urisMax} resources.`)
+  return { ok: true, result: {} }
+}
+
+function invalid(message: string): AskRefused {
+  return new AskRefused({ rule: 'params_invalid', message })
 }
 
 function failed(code: number, message: string): RpcReply {

@@ -57,7 +57,7 @@ test('how much is logged, said to one replica, holds at every other one, and at 
   await until(async () => (await notices(there)) === 0)
   expect((await say(there, 'debug')).last).toMatchObject({ result: {} })
   await until(async () => (await notices(here)) === 1)
-  expect((await say(here, 'loud')).last.error?.code).toBe(-32602)
+  expect((await say(here, 'loud')).last.error).toMatchObject({ code: -32602, data: { rule: 'params_invalid' } })
   expect((await say(there, 'critical')).last).toMatchObject({ result: {} })
   const later = await world.start()
   expect(await notices(await at(later))).toBe(0)
@@ -86,7 +86,8 @@ test('what is watched through one replica is told over the stream at the other',
   const { watched } = (await db.mcpSession.findMany({ orderBy: { changedAt: 'desc' }, take: 1 }))[0]!
   expect(watched).toEqual([uris[1]])
   for (const uri of ['doc://\0', 'x'.repeat(2001)]) {
-    expect((await watch('subscribe', uri)).last.error?.code).toBe(-32602)
+    const { error } = (await watch('subscribe', uri)).last
+    expect(error).toMatchObject({ code: -32602, data: { rule: 'params_invalid' } })
   }
 })
 

@@ -11,7 +11,7 @@ import type { RpcMessage } from '../upstream/http.ts'
 import { listenForTasksOf, taskIdsMax } from '../tasks/listening.ts'
 import { takesTasks } from '../tasks/offered.ts'
 import { missingCapability } from '../tasks/refusals.ts'
-import { type Answer, brokerInfo, errorAnswer, type RpcId, refusedAnswer, serverInfoKey } from '../wire.ts'
+import { type Answer, brokerInfo, type RpcId, refusedAnswer, serverInfoKey } from '../wire.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { type Filter, type Hearing, mayHear } from './changes.ts'
 import { asFilter, inAgentsWords, listenAt, ofServer } from './listening-at.ts'
@@ -42,7 +42,7 @@ export async function subscribe(
   const parsed = filterInput.safeParse(params['notifications'])
   if (!parsed.success) {
     const message = 'subscriptions/listen needs notifications: which changes to tell of.'
-    return errorAnswer(200, id, { code: -32602, message })
+    return refusedStream(parts, listener, { status: 200, id, denial: { rule: 'params_invalid', message } })
   }
   const tooOften = parts.rates.takeForAgent(agent.id)
   if (tooOften) return refusedStream(parts, listener, { status: 429, id, denial: tooOften })

@@ -191,8 +191,8 @@ test('a list has one’s own tasks of all servers in the order they began, page 
   // A cursor says nothing to whoever reads it, and is of no use elsewhere.
   const key = (await db.brokeredTask.findFirstOrThrow({ where: { taskId: begun[15]! } })).key
   expect(Buffer.from(first.nextCursor!, 'base64url').toString()).not.toContain(key.slice(0, 8))
-  expect(await failureOf(theirs.tasks.listTasks(first.nextCursor))).toEqual([-32602, undefined])
-  expect(await failureOf(here.tasks.listTasks('no cursor'))).toEqual([-32602, undefined])
+  expect(await failureOf(theirs.tasks.listTasks(first.nextCursor))).toEqual([-32602, 'params_invalid'])
+  expect(await failureOf(here.tasks.listTasks('no cursor'))).toEqual([-32602, 'params_invalid'])
   const where = { agentId: agent.agentId, event: 'mcp.call_allowed', tool: 'tasks/list' }
   const rows = await db.auditEvent.findMany({ where, orderBy: { seq: 'asc' } })
   expect(new Set(rows.map(({ serverId }) => serverId))).toEqual(new Set(serverIds))

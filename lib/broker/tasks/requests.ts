@@ -5,10 +5,10 @@ import type { ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { answersIn, noAnswers } from '../conversation/continued.ts'
 import { auditDenial } from '../denials.ts'
-import { deny, refuse } from '../deny.ts'
+import { deny, refuse, refuseParams } from '../deny.ts'
 import { admit, carryOut } from '../pipeline.ts'
-import { type AgentRequest, invalidParamsCode, type PipelineParts } from '../pipeline-parts.ts'
-import { type Answer, errorAnswer } from '../wire.ts'
+import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
+import type { Answer } from '../wire.ts'
 import { decideTask, isServersOwn, mayUseTasks, namesTasks } from './offered.ts'
 import { missingCapability, strangeTask, unknownTask } from './refusals.ts'
 import type { BrokeredTask } from './task-ids.ts'
@@ -25,9 +25,7 @@ export async function answerTask(parts: PipelineParts, request: AgentRequest, me
     return isServersOwn(parts, asked) ? await listTasks(parts, asked) : await listOwnTasks(parts, asked, look)
   }
   const { taskId } = params
-  if (typeof taskId !== 'string') {
-    return errorAnswer(200, id, { code: invalidParamsCode, message: `${method} needs the taskId of a task.` })
-  }
+  if (typeof taskId !== 'string') return refuseParams(parts, request, `${method} needs the taskId of a task.`)
   const startedAt = performance.now()
   // To read an id may cost a call of the service that keeps the keys.
   const tooOften = parts.rates.takeForAgent(request.caller.agentId)

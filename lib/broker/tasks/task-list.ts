@@ -6,10 +6,10 @@ import { z } from 'zod'
 import { finishedRow } from '../audit/records.ts'
 import { Talk } from '../conversation/talk.ts'
 import { auditDenial } from '../denials.ts'
-import { deny, refuse } from '../deny.ts'
+import { deny, refuse, refuseParams } from '../deny.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from '../pipeline-parts.ts'
 import { untilAborted } from '../until-aborted.ts'
-import { type Answer, errorAnswer, resultAnswer, type RpcError } from '../wire.ts'
+import { type Answer, resultAnswer, type RpcError } from '../wire.ts'
 import { decideTask, hasSessionTasks, mayUseTasks, taskServersOf } from './offered.ts'
 import type { TaskPlace } from './task-book.ts'
 import type { BrokeredTask } from './task-ids.ts'
@@ -33,8 +33,7 @@ type Seen = { serverId: string; task: unknown; error: RpcError | null }
 export async function listOwnTasks(parts: PipelineParts, request: AgentRequest, lookAt: LookAt): Promise<Answer> {
   const { caller, agent, serverId, id, era, params } = request
   const after = placeIn(request, params['cursor'])
-  if (after === undefined)
-    return errorAnswer(200, id, { code: invalidParamsCode, message: 'The cursor is not one of this list.' })
+  if (after === undefined) return refuseParams(parts, request, 'The cursor is not one of this list.')
   const call = { caller, serverId: serverId ?? '', tool: method, isMethod: true } as const
   const tooOften = parts.rates.takeForAgent(caller.agentId)
   const servers = taskServersOf(parts, request)

@@ -145,6 +145,7 @@ test('nobody else has a use for a task’s id: another agent, another run, anoth
     const event = await lastEvent(db, stranger.agent.agentId, 'mcp.call_denied')
     expect(event).toMatchObject({ tool: method, rule: 'task_not_yours', serverId: 'first' })
   }
+  expect(ruleOf(await other.ask('tasks/get', {}))).toBe('params_invalid')
   const laterRun = await connect(db, world.brokers[0], { ...agent, runId: await makeRun(db, agent.agentId) })
   expect(ruleOf(await laterRun.ask('tasks/get', { taskId }))).toBe('task_not_yours')
   const elsewhere = await mine.ask('tasks/get', { taskId }, `${world.brokers[0].url}/mcp/second`)

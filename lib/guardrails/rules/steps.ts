@@ -45,6 +45,7 @@ const steps: Record<NamedRule, StepId> = {
   header_mismatch: 'request',
   protocol_version_unsupported: 'request',
   envelope_invalid: 'request',
+  params_invalid: 'request',
   session_not_found: 'request',
   session_ended: 'request',
   session_unknown: 'request',

@@ -54,6 +54,14 @@ export const protocolRules = {
     setBy: 'The protocol (MCP 2026-07-28)',
     changedBy: nobody,
   },
+  params_invalid: {
+    title: 'Requests say what their method takes',
+    explanation:
+      'What the request says in params is missing, of the wrong form, more than is taken, or a cursor of another list.',
+    remedy: 'Send params as MCP has them for the method, and a cursor exactly as the list before it gave it.',
+    setBy: 'The protocol (MCP)',
+    changedBy: nobody,
+  },
   session_not_found: {
     title: 'A session is its agent’s alone',
     explanation:
