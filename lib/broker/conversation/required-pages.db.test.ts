@@ -6,32 +6,38 @@ import { encryptionKey, makeAgent, portalUrl, sessionToken } from '#lib/dev/test
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
-import { page, startPageServer } from '../testing/page-server.ts'
-import { RawAgent } from '../testing/raw-agent.ts'
+import { page, startModernPageServer, startPageServer } from '../testing/page-server.ts'
+import { modernCall, RawAgent } from '../testing/raw-agent.ts'
 import { startBroker, type TestBroker } from '../testing/start-broker.ts'
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
   const server = await startPageServer()
+  const modern = await startModernPageServer()
   const about = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
-  await db.mcpServer.create({ data: { id: 'pages', name: 'Pages', url: server.url, ...about } })
+  for (const [id, { url }] of Object.entries({ pages: server, modern }))
+    await db.mcpServer.create({ data: { id, name: id, url, ...about } })
   const broker = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
   onCleanup(async () => {
     broker.broker.abort()
     await broker.stop()
     server.stop()
+    modern.stop()
   })
-  await until(async () => (await db.mcpTool.count({ where: { state: 'approved' } })) === 3)
+  await until(async () => (await db.mcpTool.count({ where: { state: 'approved' } })) === 5)
   return { server, broker }
 })
 
 /** May call the tools, and may be asked if `asked`. */
 async function caller(db: Db, { broker, url }: TestBroker, { asked }: { asked: boolean }) {
   const agent = await makeAgent(db)
-  const names = ['signed', 'later', 'stray', ...(asked ? ['method:elicitation/create'] : [])]
-  for (const toolName of names) await makeGrant(db, { agentId: agent.agentId, serverId: 'pages', toolName })
+  const { agentId } = agent
+  const more = asked ? ['method:elicitation/create'] : []
+  for (const toolName of ['signed', 'later', 'stray', 'consent', ...more])
+    await makeGrant(db, { agentId, serverId: 'pages', toolName })
+  for (const toolName of ['consent', ...more]) await makeGrant(db, { agentId, serverId: 'modern', toolName })
   await broker.keeper.refresh()
   const at = async (path: string) => new RawAgent(`${url}/mcp${path}`, await sessionToken(db, url, agent))
-  return { ...agent, own: await at('/pages'), merged: await at('') }
+  return { ...agent, own: await at('/pages'), modern: await at('/modern'), merged: await at('') }
 }
 
 const called = (name: string) => ({ id: 7, method: 'tools/call', params: { name, arguments: {} } })
@@ -140,3 +146,34 @@ test.for([true, false])(
     expect(new Set(await asksOf(db, agentId))).toEqual(new Set([asked ? 'asked' : 'grant_missing']))
   },
 )
+
+test.for(['own', 'modern'] as const)(
+  'an agent with a session is asked for a page under an id, whatever its server’s era (%s)',
+  async (at, { db, world }) => {
+    const { agentId, [at]: raw } = await caller(db, world.broker, { asked: true })
+    const headers = await raw.begin(opens)
+    const { messages } = await raw.send({ body: called('consent'), headers })
+    const { value: ask } = await messages.next()
+    const asked = { mode: 'url', url: page, message: 'Sign in first.', elicitationId: expect.any(String) }
+    expect(ask).toMatchObject({ method: 'elicitation/create', params: asked })
+    await raw.ask({ body: { id: ask!.id, result: { action: 'accept' } }, headers })
+    const rest: unknown[] = []
+    for await (const message of messages) rest.push(message)
+    const { elicitationId } = ask!.params!
+    const complete = { method: 'notifications/elicitation/complete', params: { elicitationId } }
+    expect(rest).toMatchObject([
+      ...(at === 'own' ? [complete] : []),
+      { id: 7, result: { content: [{ text: 'accept' }] } },
+    ])
+    expect(await asksOf(db, agentId)).toEqual(['asked', 'ok'])
+  },
+)
+
+test('an agent of 2026-07-28 is asked for a page without an id, whatever its server’s era', async ({ db, world }) => {
+  const { own, modern } = await caller(db, world.broker, { asked: true })
+  for (const raw of [own, modern]) {
+    const { last } = await raw.ask(modernCall('consent', { capabilities: opens }))
+    const [ask] = Object.values(last.result?.['inputRequests'] as Record<string, unknown>)
+    expect(ask).toEqual({ method: 'elicitation/create', params: { mode: 'url', url: page, message: 'Sign in first.' } })
+  }
+})

@@ -1,13 +1,35 @@
 import { randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { json } from 'node:stream/consumers'
-import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node'
-import { McpServer, ProtocolError, UrlElicitationRequiredError } from '@modelcontextprotocol/server'
+import { NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextprotocol/node'
+import {
+  createMcpHandler,
+  inputRequired,
+  McpServer,
+  ProtocolError,
+  UrlElicitationRequiredError,
+} from '@modelcontextprotocol/server'
 import { listening } from '#lib/dev/test/broker.ts'
 import { memoryOfEvents } from './event-store.ts'
 
 export const page = 'https://sign.example/consent?of=ada'
 const words = 'Sign in first.'
+
+/** A server of 2026-07-28 whose one tool asks for a page to be opened. */
+export async function startModernPageServer() {
+  const make = () => {
+    const server = new McpServer({ name: 'modern-pages', version: '1' })
+    server.registerTool('consent', { annotations: { readOnlyHint: true } }, ({ mcpReq }) => {
+      const answer = mcpReq.inputResponses?.['page'] as { action: string } | undefined
+      if (answer) return { content: [{ type: 'text', text: answer.action }] }
+      return inputRequired({ inputRequests: { page: inputRequired.elicitUrl({ url: page, message: words }) } })
+    })
+    return server
+  }
+  const handle = toNodeHandler(createMcpHandler(make))
+  const http = createServer((request, response) => void handle(request, response))
+  return { url: `${await listening(http)}/mcp`, stop: () => end(http) }
+}
 
 /** A server of 2025-11-25 that keeps events, and refuses calls until a page has been opened. `calls`: of what it was asked, in full. */
 export async function startPageServer() {
@@ -27,6 +49,13 @@ export async function startPageServer() {
     server.registerTool('later', { annotations }, async () => {
       await new Promise<void>((resolve) => waiting.push(resolve))
       return required()
+    })
+    server.registerTool('consent', { annotations }, async ({ mcpReq }) => {
+      const options = { relatedRequestId: mcpReq.id }
+      const elicitationId = randomUUID()
+      const { action } = await mcpReq.elicitInput({ mode: 'url', url: page, message: words, elicitationId }, options)
+      await server.server.createElicitationCompletionNotifier(elicitationId, options)()
+      return { content: [{ type: 'text', text: action }] }
     })
     server.registerTool('stray', { annotations }, () => {
       throw new ProtocolError(-32_042, 'Look there.', { elicitations: [{ mode: 'form', url: page }] })
@@ -58,9 +87,11 @@ export async function startPageServer() {
     state,
     waiting,
     finish: () => waiting.splice(0).forEach((resolve) => resolve()),
-    stop() {
-      http.close()
-      http.closeAllConnections()
-    },
+    stop: () => end(http),
   }
+}
+
+function end(http: Server): void {
+  http.close()
+  http.closeAllConnections()
 }
