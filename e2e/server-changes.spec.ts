@@ -1,6 +1,6 @@
 import { type APIRequestContext, expect, type Page, test } from '@playwright/test'
 import { callTool } from './support/agent-calls.ts'
-import { adminApi } from './support/api.ts'
+import { adminApi, post } from './support/api.ts'
 import { expectAccessible } from './support/axe.ts'
 import { signInAs } from './support/sign-in.ts'
 import { disableServer, registerReadable, startToolServer, type ToolServer } from './support/tool-server.ts'
@@ -8,6 +8,7 @@ import { expectNoSidewaysScroll } from './support/width.ts'
 
 const id = `changing-${Date.now().toString(36)}`
 const path = `/servers/${id}`
+const programId = `${id}-program`
 const agentId = 'invoice-reconciler-iberia'
 const tools = [
   {
@@ -39,6 +40,7 @@ test.beforeAll(async ({ browser }) => {
 
 test.afterAll(async () => {
   await disableServer(api, id)
+  await disableServer(api, programId)
   await api.dispose()
   await server.stop()
   await other.stop()
@@ -178,4 +180,45 @@ test('a server is moved to another address after that was probed, and what guard
   await expect(page.getByText('No credential is set')).toBeVisible()
   await server.stop()
   await expect.poll(answer, { timeout: 60_000 }).toContain('The ledger is open.')
+})
+
+test('arguments and variables of a program are changed on its page, where it is said what follows and what guards it less', async ({
+  page,
+}) => {
+  const place = { environment: 'staging', sensitivity: 'internal', acknowledged: ['not_probed'] }
+  const command = { command: 'node', args: ['ledger.mjs', '--root', '/data'], env: ['LEDGER_TOKEN'] }
+  await post(api, '/servers', { id: programId, name: 'Ledger program', transport: 'stdio', command, ...place })
+  const credential = await api.put(`/api/v1/servers/${programId}/credential`, {
+    data: { kind: 'bearer', secret: JSON.stringify({ LEDGER_TOKEN: 'of before' }) },
+  })
+  expect(credential.ok(), await credential.text()).toBe(true)
+  await signInAs(page, 'Security')
+  await page.goto(`/servers/${programId}`)
+  const dialog = await edit(page, 'Ledger program')
+  const save = dialog.getByRole('button', { name: 'Save changes' })
+  const names = dialog.getByLabel('Names of its variables')
+  await expect(dialog.getByRole('button', { name: 'Probe' })).toHaveCount(0)
+  await names.fill('LEDGER_TOKEN NODE_OPTIONS')
+  for (const finding of await dialog.getByRole('checkbox').all()) await finding.check()
+  await save.click()
+  await expect(names).toHaveAccessibleDescription(/would change how programs are loaded/)
+  await names.fill('LEDGER_TOKEN LEDGER_YEAR')
+  await dialog.getByLabel('Arguments').fill('ledger.mjs\n--root\n/all data')
+  await expect(dialog).toContainText('The credential of the server is removed')
+  await expect(dialog).toContainText('Its variables have no values until they are set')
+  await save.click()
+  await expect(dialog.getByRole('alert')).toContainText('Accept by name what guards this server less')
+  await dialog.getByRole('checkbox', { name: /^Not probed/ }).check()
+  await dialog.getByLabel('LEDGER_YEAR').fill('2026')
+  await expect(dialog).toContainText('The values above are sealed as its new credential.')
+  await expectAccessible(page)
+  await page.setViewportSize({ width: 360, height: 800 })
+  await expectNoSidewaysScroll(page, `/servers/${programId}`)
+  await save.click()
+  await expect(page.getByText('Ledger program is changed.')).toBeVisible()
+  await expect(page.getByRole('main')).toContainText('node ledger.mjs --root /all data')
+  const after = { ...command, args: ['ledger.mjs', '--root', '/all data'], env: ['LEDGER_TOKEN', 'LEDGER_YEAR'] }
+  const server = (await (await api.get(`/api/v1/servers/${programId}`)).json()) as { credentials: unknown[] }
+  expect(server).toMatchObject({ command: after })
+  expect(server.credentials).toHaveLength(1)
 })

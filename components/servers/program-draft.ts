@@ -8,7 +8,7 @@ export type ProgramDraft = {
   args: string
   env: string
   /** What the program is from; null: from the machine or the server's folder. */
-  fetched: PackageFetchView | null
+  fetched: Pick<PackageFetchView, 'package' | 'facts'> | null
   /** What is known of its variables. */
   variables: OpenValue[]
   /** Their values, by name; they leave the page only sealed or to be tried. */
@@ -27,6 +27,24 @@ export function programOf(command: ServerCommand, fetched: PackageFetchView): Pr
     args: command.args.join('\n'),
     env: command.env.join(' '),
   }
+}
+
+/** The draft of how a server is started now; `facts`: what its package holds. */
+export function draftOf(command: ServerCommand, facts: PackageFetchView['facts']): ProgramDraft {
+  const { package: reference } = command
+  return {
+    ...emptyProgram,
+    fetched: reference ? { package: reference, facts } : null,
+    program: command.command,
+    args: command.args.join('\n'),
+    env: command.env.join(' '),
+  }
+}
+
+/** The command that a draft of `before` makes of it; what was not touched stays to the letter. */
+export function changedCommand(before: ServerCommand, draft: ProgramDraft): ServerCommand {
+  const { command, args, env } = commandOf(draft)
+  return { ...before, command, env, args: draft.args === before.args.join('\n') ? before.args : args }
 }
 
 export function commandOf(draft: ProgramDraft): ServerCommand {

@@ -11,12 +11,14 @@ type Props = {
   error: (field: string) => { error?: string }
   /** Variables that it cannot do without, once somebody has tried to register it. */
   missing: readonly string[]
+  /** Whether it asks what its variables are set to. */
+  asksValues?: boolean
   /** What it is from. */
   children?: ReactNode
 }
 
 /** The program of a server over stdio: how it is started, and what its variables are set to. */
-export function ProgramFields({ draft, set, error, missing, children }: Props) {
+export function ProgramFields({ draft, set, error, missing, asksValues = true, children }: Props) {
   const { fetched } = draft
   return (
     <>
@@ -24,7 +26,7 @@ export function ProgramFields({ draft, set, error, missing, children }: Props) {
       <Field label="Program" required {...error(fetched ? 'command.package' : 'command.command')}>
         {fetched ? (
           <Select value={draft.program} onChange={(event) => set({ program: event.target.value })}>
-            {fetched.facts?.programs.map((program) => (
+            {(fetched.facts?.programs ?? [draft.program]).map((program) => (
               <option key={program}>{program}</option>
             ))}
           </Select>
@@ -32,13 +34,13 @@ export function ProgramFields({ draft, set, error, missing, children }: Props) {
           <Input value={draft.program} onChange={(event) => set({ program: event.target.value })} />
         )}
       </Field>
-      <Field label="Names of its variables" hint="Separated by spaces.">
+      <Field label="Names of its variables" hint="Separated by spaces." {...error('command.env')}>
         <Input value={draft.env} onChange={(event) => set({ env: event.target.value })} />
       </Field>
-      <Field label="Arguments" hint="One a line." className="sm:col-span-2">
+      <Field label="Arguments" hint="One a line." className="sm:col-span-2" {...error('command.args')}>
         <Textarea rows={3} value={draft.args} onChange={(event) => set({ args: event.target.value })} />
       </Field>
-      <Values draft={draft} set={set} missing={missing} />
+      {asksValues && <Values draft={draft} set={set} missing={missing} />}
     </>
   )
 }

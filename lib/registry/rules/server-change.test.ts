@@ -7,6 +7,8 @@ const server: ChangeableServer = {
   description: '',
   transport: 'http',
   url: 'https://erp.example.com/mcp',
+  command: null,
+  packageFetch: null,
   environment: 'staging',
   sensitivity: 'confidential',
   dataClasses: [],

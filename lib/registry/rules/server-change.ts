@@ -5,7 +5,17 @@ import { loosenedBy } from './loosenings.ts'
 /** A server as far as what a change of it brings about depends on it. */
 export type ChangeableServer = Pick<
   ServerView,
-  'id' | 'name' | 'description' | 'transport' | 'url' | 'environment' | 'sensitivity' | 'dataClasses' | 'demo'
+  | 'id'
+  | 'name'
+  | 'description'
+  | 'transport'
+  | 'url'
+  | 'command'
+  | 'packageFetch'
+  | 'environment'
+  | 'sensitivity'
+  | 'dataClasses'
+  | 'demo'
 > & {
   /** Whose credentials are set. */
   credentialsOf: string[]
@@ -18,9 +28,11 @@ export type ServerChange = Partial<
 >
 
 export function changeableServer(server: ServerView): ChangeableServer {
-  const { id, name, description, transport, url, environment, sensitivity, dataClasses, demo } = server
+  const { id, name, description, transport, url, command, packageFetch } = server
+  const { environment, sensitivity, dataClasses, demo } = server
   return {
-    ...{ id, name, description, transport, url, environment, sensitivity, dataClasses, demo },
+    ...{ id, name, description, transport, url, command, packageFetch },
+    ...{ environment, sensitivity, dataClasses, demo },
     credentialsOf: server.credentials.map(({ team }) => team?.name ?? 'the server'),
     proposed: server.loosenings.filter(({ tool }) => tool === null).map(({ what, after }) => ({ what, after })),
   }

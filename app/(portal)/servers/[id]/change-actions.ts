@@ -20,7 +20,15 @@ export const setStatus = portalAction(setStatusInput, async (ctx, { serverId, ..
 })
 
 const changeInput = updateServerInput
-  .pick({ name: true, description: true, url: true, environment: true, sensitivity: true, acknowledged: true })
+  .pick({
+    name: true,
+    description: true,
+    url: true,
+    command: true,
+    environment: true,
+    sensitivity: true,
+    acknowledged: true,
+  })
   .extend({
     serverId: updateServerInput.shape.id,
     // What is changed is what the page has shown: not what somebody has made of it since.

@@ -1,28 +1,42 @@
 'use client'
 
-import { Pencil, Radar } from 'lucide-react'
+import { Pencil } from 'lucide-react'
 import { useState } from 'react'
 import { AcceptFindings } from '#components/servers/accept-findings.client.tsx'
 import { PlaceFields } from '#components/servers/place-fields.client.tsx'
-import { OfferedTools, ProbeFindings } from '#components/servers/probe-findings.tsx'
-import { useProbe } from '#components/servers/use-probe.client.ts'
+import {
+  changedCommand,
+  draftOf,
+  isSameCommand,
+  type ProgramDraft,
+  secretOf,
+} from '#components/servers/program-draft.ts'
+import { ProgramFields } from '#components/servers/program-fields.client.tsx'
+import { sealValues } from '#components/servers/seal-values.client.ts'
+import { keyOf, type ProbeTarget } from '#components/servers/use-probe.client.ts'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
-import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { FormFooter } from '#components/ui/form-footer.client.tsx'
 import { Input } from '#components/ui/input.tsx'
-import { Notice } from '#components/ui/notice.tsx'
 import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { openFindings } from '#lib/registry/rules/server-address.ts'
-import { type ChangeableServer, differingFrom, followsOf } from '#lib/registry/rules/server-change.ts'
-import type { ProbeFindingKind, ProbeReport } from '#lib/registry/schema/probes.ts'
+import {
+  type ChangeableServer,
+  differingFrom,
+  followsOf,
+  type ServerChange,
+} from '#lib/registry/rules/server-change.ts'
+import { openCommandFindings } from '#lib/registry/rules/server-command.ts'
+import type { ProbeFinding, ProbeFindingKind, ProbeReport } from '#lib/registry/schema/probes.ts'
+import type { ServerCommand } from '#lib/registry/schema/transport.ts'
 import { changeServer } from './change-actions.ts'
+import { PlaceProbe } from './place-probe.client.tsx'
 
 type Props = { server: ChangeableServer; revision: string; whyNot: string | null }
 
-/** Changes what the platform says of a server and where it is reached; what comes with it is shown before anything changes. */
+/** Changes what the platform says of a server and where it is reached or how it is started; what comes with it is shown before anything changes. */
 export function EditServer({ server, revision, whyNot }: Props) {
   const [open, setOpen] = useState(false)
   return (
@@ -43,45 +57,66 @@ export function EditServer({ server, revision, whyNot }: Props) {
   )
 }
 
-const shownFields = new Set(['name', 'description', 'environment', 'sensitivity', 'url'])
+const shownFields = [
+  ...['name', 'description', 'environment', 'sensitivity', 'url'],
+  ...['command.command', 'command.args', 'command.env'],
+]
+/** Whether what is said of `key` is said of a field or of a part of it. */
+const isOf = (field: string, key: string) => key === field || key.startsWith(`${field}.`)
 
 function EditForm(props: Omit<Props, 'whyNot'> & { onClose: () => void }) {
   // What is changed is what was shown here, whatever the page shows meanwhile.
   const [{ server, revision }] = useState(props)
   const { name, description, environment, sensitivity, url } = server
   const [draft, setDraft] = useState({ name, description, environment, sensitivity, url })
-  const [probed, setProbed] = useState<{ url: string; report: ProbeReport } | null>(null)
+  const [program, setProgram] = useState(server.command && draftOf(server.command, server.packageFetch))
+  const [probed, setProbed] = useState<{ target: string; report: ProbeReport } | null>(null)
   const [accepted, setAccepted] = useState<ReadonlySet<ProbeFindingKind>>(new Set())
-  const { run, pending, failed, clear } = useAction(changeServer, ({ waits }) => {
+  const { run, pending, failed, clear } = useAction(changeServer, ({ waits }) => void finish(waits))
+  const differing = differingFrom(server, { ...draft, name: draft.name.trim(), description: draft.description.trim() })
+  const command = commandIfChanged(server.command, program)
+  const change = { ...differing, ...(command ? { command } : {}) }
+  const target = targetOf(server.id, change)
+  const secret = command && program ? secretOf(program) : null
+  const follows = [...followsOf(server, change), ...(command ? valueLines(command, secret) : [])]
+  const report = target && probed?.target === keyOf(target) ? probed.report : null
+  const open = target ? openAt(target, { report, refusal: failed?.details ?? {} }) : []
+  async function finish(waits: boolean): Promise<void> {
+    props.onClose()
+    if (!(await sealValues(server.id, secret))) {
+      toast.error(`${draft.name} is changed, but its variables are not set. Set them as its credential.`)
+      return
+    }
     toast.success(
       waits
         ? 'What is lower is proposed: it counts when somebody else confirms it. The rest is changed.'
         : `${draft.name} is changed.`,
     )
-    props.onClose()
-  })
-  const change = differingFrom(server, { ...draft, name: draft.name.trim(), description: draft.description.trim() })
-  const follows = followsOf(server, change)
-  const isAddress = change.url !== undefined && /^https?:/.test(change.url) && URL.canParse(change.url)
-  const report = probed?.url === draft.url ? probed.report : null
-  const open = isAddress ? openFindings(draft.url, { report, refusal: failed?.details ?? {} }) : []
-  const set = (part: Partial<typeof draft>) => {
-    setDraft({ ...draft, ...part })
-    if (part.url === undefined) return
-    // What was refused and accepted was of another address.
+  }
+  // What was refused and accepted was of another address or program.
+  const forget = () => {
     clear()
     setAccepted(new Set())
   }
+  const set = (part: Partial<typeof draft>) => {
+    setDraft({ ...draft, ...part })
+    if (part.url !== undefined) forget()
+  }
+  const setOfProgram = (part: Partial<ProgramDraft>) => {
+    if (!program) return
+    setProgram({ ...program, ...part })
+    if (part.values === undefined) forget()
+  }
   const error = (field: string) => {
-    const [message] = failed?.fields[field] ?? []
-    return message === undefined ? {} : { error: message }
+    const [, messages] = Object.entries(failed?.fields ?? {}).find(([key]) => isOf(field, key)) ?? []
+    return messages?.[0] === undefined ? {} : { error: messages[0] }
   }
   return (
     <form
       className="grid grid-cols-1 gap-5"
       onSubmit={(event) => {
         event.preventDefault()
-        run({ serverId: server.id, revision, ...change, ...(isAddress ? { acknowledged: [...accepted] } : {}) })
+        run({ serverId: server.id, revision, ...change, ...(target ? { acknowledged: [...accepted] } : {}) })
       }}
     >
       <div className="grid grid-cols-1 gap-4 sm:grid-cols-2">
@@ -94,15 +129,19 @@ function EditForm(props: Omit<Props, 'whyNot'> & { onClose: () => void }) {
             <Input type="url" value={draft.url} onChange={(event) => set({ url: event.target.value.trim() })} />
           </Field>
         )}
+        {program && (
+          <ProgramFields draft={program} set={setOfProgram} error={error} missing={[]} asksValues={command !== null} />
+        )}
       </div>
-      {isAddress && (
-        <AddressProbe
-          url={draft.url}
+      {target && (
+        <PlaceProbe
+          target={target}
+          secret={secret}
           report={report}
           onReport={(report) => {
             // What was refused was refused without it.
             clear()
-            setProbed({ url: draft.url, report })
+            setProbed({ target: keyOf(target), report })
           }}
         />
       )}
@@ -127,7 +166,7 @@ function EditForm(props: Omit<Props, 'whyNot'> & { onClose: () => void }) {
       )}
       <FormFooter
         failed={failed}
-        always={Object.keys(failed?.fields ?? {}).some((field) => !shownFields.has(field))}
+        always={Object.keys(failed?.fields ?? {}).some((key) => !shownFields.some((field) => isOf(field, key)))}
         pending={pending}
         onCancel={props.onClose}
       >
@@ -137,26 +176,24 @@ function EditForm(props: Omit<Props, 'whyNot'> & { onClose: () => void }) {
   )
 }
 
-type ProbeProps = { url: string; report: ProbeReport | null; onReport: (report: ProbeReport) => void }
+/** Null: it is started as before. */
+function commandIfChanged(before: ServerCommand | null, program: ProgramDraft | null): ServerCommand | null {
+  if (!before || !program) return null
+  const after = changedCommand(before, program)
+  return isSameCommand(before, after) ? null : after
+}
 
-/** Lets the worker look at the new address before the server is moved there. */
-function AddressProbe({ url, report, onReport }: ProbeProps) {
-  const { look, looking, failed } = useProbe(onReport)
-  return (
-    <section className="space-y-3">
-      <h3 className="text-sm font-semibold">Probe</h3>
-      <p className="text-sm text-muted-foreground">
-        The worker looks at the new address without a credential: where it leads, how it is guarded, what it offers.
-      </p>
-      <Button pending={looking} onClick={() => void look({ url })}>
-        <Radar aria-hidden /> Probe
-      </Button>
-      {failed && <Notice kind="danger">{failed.message}</Notice>}
-      {report && (
-        <ProbeFindings report={report} isProgram={false}>
-          <OfferedTools tools={report.tools} />
-        </ProbeFindings>
-      )}
-    </section>
-  )
+/** What can be looked at before the server is moved there; null: it stays, or that is no address. */
+function targetOf(id: string, { url, command }: ServerChange): ProbeTarget | null {
+  if (command) return { command, id }
+  return url !== undefined && /^https?:/.test(url) && URL.canParse(url) ? { url } : null
+}
+
+function openAt(target: ProbeTarget, known: Parameters<typeof openFindings>[1]): ProbeFinding[] {
+  return 'command' in target ? openCommandFindings(target.command, known) : openFindings(target.url, known)
+}
+
+function valueLines({ env }: ServerCommand, secret: string | null): string[] {
+  if (secret !== null) return ['The values above are sealed as its new credential.']
+  return env.length > 0 ? ['Its variables have no values until they are set on this page, as its credential.'] : []
 }
