@@ -8,7 +8,7 @@ import { makeGrant } from '#lib/dev/test/registry.ts'
 import { rollUpTraffic } from '#lib/metrics/commands.ts'
 import { agentTraffic } from '#lib/metrics/queries.ts'
 import type { Db } from '#lib/db/client.ts'
-import { RawAgent } from '../testing/raw-agent.ts'
+import { allOf, RawAgent } from '../testing/raw-agent.ts'
 import { startBroker, type TestBroker } from '../testing/start-broker.ts'
 import { startToolServer } from '../testing/tool-server.ts'
 
@@ -242,13 +242,13 @@ test('an agent that may call one tool is told of its call over the rest of the s
   const first = await here.raw.send({ body: talking, headers: session })
   await until(() => waiting.length === 1)
   finish()
-  expect(await Array.fromAsync(first.messages)).toMatchObject(told)
+  expect(await allOf(first.messages)).toMatchObject(told)
   for (const back of [here, there]) {
     const eventId = await here.raw.lose({ body: talking, headers: session })
     await until(() => waiting.length === 1)
     const rest = await back.raw.send({ method: 'GET', headers: { ...session, 'last-event-id': eventId } })
     finish()
-    expect(await Array.fromAsync(rest.messages)).toMatchObject(told)
+    expect(await allOf(rest.messages)).toMatchObject(told)
   }
 })
 
