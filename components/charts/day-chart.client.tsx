@@ -38,6 +38,8 @@ export function DayChart({
   fractions?: boolean
 }) {
   const stroke = `var(--chart-${color})`
+  // A line of one point has no length.
+  const isLone = points.filter(({ value }) => value !== null).length === 1
   return (
     <figure className="min-w-0">
       <figcaption className="mb-2 text-sm font-medium">{title}</figcaption>
@@ -82,7 +84,7 @@ export function DayChart({
                 dataKey="value"
                 stroke={stroke}
                 strokeWidth={2}
-                dot={false}
+                dot={isLone ? { r: 3, fill: stroke, strokeWidth: 0 } : false}
                 isAnimationActive={false}
                 connectNulls
               />

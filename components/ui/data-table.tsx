@@ -49,7 +49,11 @@ export function DataTable<Row>({
   if (rows.length === 0 && empty) return empty
   return (
     <div
-      className="relative overflow-x-auto rounded-lg border bg-raised"
+      className={cn(
+        'relative overflow-x-auto rounded-lg border bg-raised',
+        // A pinned column is the end itself, and says by its line that there is more behind it.
+        !columns.some(({ pinned }) => pinned) && 'more-to-the-right',
+      )}
       role="region"
       aria-label={caption}
       tabIndex={0}

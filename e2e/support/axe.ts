@@ -9,7 +9,9 @@ export async function expectAccessible(page: Page): Promise<void> {
   await expect(page).toHaveTitle(/./)
   // What fades in or out is judged when it has.
   await page.evaluate(async () => {
-    const ends = document.getAnimations().filter((each) => each.effect?.getComputedTiming().endTime !== Infinity)
+    // What goes with scrolling ends only where somebody scrolls to the end.
+    const timed = document.getAnimations().filter(({ timeline }) => timeline === document.timeline)
+    const ends = timed.filter((each) => each.effect?.getComputedTiming().endTime !== Infinity)
     await Promise.all(ends.map((each) => each.finished.catch(() => {})))
   })
   // What a scrolled page has half under its header is no smaller for that.

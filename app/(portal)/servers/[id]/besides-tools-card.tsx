@@ -69,7 +69,7 @@ function columnsOf(serverId: string): readonly Column<Row>[] {
       cell: (row) => (
         <Link
           href={hrefWith(paths.agents(), { q: `server:${serverId} tool:${grantName(row)}` })}
-          className="underline underline-offset-2"
+          className="whitespace-nowrap underline underline-offset-2"
         >
           {plural(row.agents, 'agent')}
         </Link>

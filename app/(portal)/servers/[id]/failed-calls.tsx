@@ -24,34 +24,56 @@ const columns: readonly Column<FailedCall>[] = [
   {
     id: 'tool',
     header: 'Tool',
-    className: 'min-w-40',
-    cell: ({ tool }) => <code className="text-[13px] break-all">{tool}</code>,
+    className: 'md:min-w-40',
+    cell: (call) => (
+      <>
+        <code className="text-[13px] break-all">{call.tool}</code>
+        <div className="mt-1 space-y-1 md:hidden">
+          <p>
+            <CallingAgent call={call} />
+          </p>
+          <p>
+            <Reason call={call} />
+          </p>
+        </div>
+      </>
+    ),
   },
   {
     id: 'agent',
     header: 'Agent',
     className: 'min-w-40',
-    cell: ({ agent }) => (
-      <Link href={paths.agent(agent.id)} className="text-accent hover:underline">
-        {agent.name}
-      </Link>
-    ),
+    wide: true,
+    cell: (call) => <CallingAgent call={call} />,
   },
   {
     id: 'reason',
     header: 'Reason',
     className: 'min-w-56',
-    cell: ({ decision, rule, reason, outcome }) => (
-      <>
-        <span className="break-words">{reason ?? failureText[outcome]}</span>{' '}
-        {rule ? (
-          <RuleLink as="id" id={rule} decisionId={decision} />
-        ) : (
-          <Link href={paths.decision(decision)} className="text-xs underline decoration-dotted underline-offset-2">
-            why
-          </Link>
-        )}
-      </>
-    ),
+    wide: true,
+    cell: (call) => <Reason call={call} />,
   },
 ]
+
+function CallingAgent({ call: { agent } }: { call: FailedCall }) {
+  return (
+    <Link href={paths.agent(agent.id)} className="text-accent hover:underline">
+      {agent.name}
+    </Link>
+  )
+}
+
+function Reason({ call: { decision, rule, reason, outcome } }: { call: FailedCall }) {
+  return (
+    <>
+      <span className="break-words">{reason ?? failureText[outcome]}</span>{' '}
+      {rule ? (
+        <RuleLink as="id" id={rule} decisionId={decision} />
+      ) : (
+        <Link href={paths.decision(decision)} className="text-xs underline decoration-dotted underline-offset-2">
+          why
+        </Link>
+      )}
+    </>
+  )
+}

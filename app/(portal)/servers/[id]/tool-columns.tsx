@@ -14,7 +14,7 @@ export function toolColumnsOf(serverId: string): readonly Column<ToolView>[] {
     {
       id: 'tool',
       header: 'Tool',
-      className: 'min-w-56',
+      className: 'w-full min-w-36 md:min-w-56',
       cell: (tool) => (
         <>
           <Link
