@@ -91,7 +91,7 @@ test('of a program each of its variables has its field, and there is no kind to 
   await expect(dialog.getByLabel('Kind')).toHaveCount(0)
   const seal = dialog.getByRole('button', { name: 'Seal values' })
   await seal.click()
-  await expect(dialog.getByLabel('FILES_TOKEN')).toHaveAccessibleDescription('The credential is missing.')
+  await expect(dialog.getByLabel('FILES_TOKEN')).toHaveAccessibleDescription('Give a value of at least one variable.')
   await expectAccessible(page)
   await dialog.getByLabel('FILES_TOKEN').fill(`${secret} ü`)
   await dialog.getByLabel('FILES_USER').fill('ada')

@@ -57,7 +57,7 @@ export function Dialog({
               </Button>
             </Radix.Close>
           </div>
-          {children && <div className="min-h-0 overflow-y-auto px-5 py-4">{children}</div>}
+          {children && <div className="min-h-0 scroll-pb-16 overflow-y-auto px-5 py-4">{children}</div>}
           {footer && <div className="flex flex-wrap justify-end gap-2 border-t px-5 py-3">{footer}</div>}
         </Radix.Content>
       </Radix.Portal>

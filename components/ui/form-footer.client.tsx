@@ -21,7 +21,7 @@ type Props = {
   children: ReactNode
 }
 
-/** The end of a form in a dialog: why it was refused, the way out and the button that sends it. */
+/** The end of a form in a dialog: why it was refused, and, in sight however long the form is, the way out and the button that sends it. */
 export function FormFooter({
   failed,
   always = false,
@@ -38,7 +38,7 @@ export function FormFooter({
           {failed.message}
         </Notice>
       )}
-      <div className="flex flex-wrap justify-end gap-2">
+      <div className="sticky -bottom-4 -mx-5 -mb-4 flex flex-wrap justify-end gap-2 rounded-b-lg border-t bg-raised px-5 py-3">
         <Button onClick={onCancel}>Cancel</Button>
         <Button type="submit" variant={variant} pending={pending} {...(disabled === undefined ? {} : { disabled })}>
           {children}

@@ -2,11 +2,10 @@
 
 import { useRouter } from 'next/navigation'
 import { useState } from 'react'
-import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
+import { FormFooter } from '#components/ui/form-footer.client.tsx'
 import { Checkbox, Input } from '#components/ui/input.tsx'
-import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { paths } from '#lib/core/paths.ts'
 import type { ViewState } from '#lib/registry/schema/views.ts'
@@ -40,7 +39,7 @@ export function SaveViewDialog({
         className="space-y-4"
         onSubmit={(event) => {
           event.preventDefault()
-          run({ name, shared, state })
+          run({ name: name.trim(), shared, state })
         }}
       >
         <Field label="Name" required error={failed?.fields['name']?.[0]}>
@@ -57,13 +56,9 @@ export function SaveViewDialog({
           </label>
           {whyNotShare !== null && <p className="mt-1 text-muted-foreground">{whyNotShare}</p>}
         </div>
-        {failed && !failed.fields['name'] && <Notice kind="danger">{failed.message}</Notice>}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" variant="primary" pending={pending} disabled={pending || name.trim() === ''}>
-            Save view
-          </Button>
-        </div>
+        <FormFooter failed={failed} always={!failed?.fields['name']} onCancel={onClose} pending={pending}>
+          Save view
+        </FormFooter>
       </form>
     </Dialog>
   )

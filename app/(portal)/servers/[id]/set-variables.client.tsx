@@ -23,6 +23,10 @@ export function VariablesForm({ serverId, variables, teams, onDone }: Props) {
     onDone()
   })
   const errorOf = (field: string) => failed?.fields[field]?.[0] ?? ''
+  const secretError =
+    errorOf('secret') && secretOfValues(variables, values) === null
+      ? 'Give a value of at least one variable.'
+      : errorOf('secret')
   return (
     <form
       className="grid gap-4"
@@ -42,7 +46,7 @@ export function VariablesForm({ serverId, variables, teams, onDone }: Props) {
     >
       <CredentialTeam teams={teams} value={draft.teamId} onChange={(teamId) => setDraft({ ...draft, teamId })} />
       {variables.map((name, at) => (
-        <Field key={name} label={<code className="break-all">{name}</code>} error={at === 0 ? errorOf('secret') : ''}>
+        <Field key={name} label={<code className="break-all">{name}</code>} error={at === 0 ? secretError : ''}>
           <Input
             type="password"
             autoComplete="new-password"
