@@ -175,7 +175,9 @@ test('a server goes back to its earlier version in the same way, and not over wh
   const dialog = await fetchVersion(page, '1.2.0')
   const confirm = dialog.getByRole('button', { name: 'Move to 1.2.0' })
   await confirm.click()
-  await expect(dialog.getByRole('alert')).toContainText('Accept by name what guards this server less: not_probed')
+  await expect(dialog.getByRole('alert')).toContainText(
+    'Accept by name what guards this server less: Not probed (not_probed)',
+  )
   await dialog.getByRole('checkbox', { name: 'Not probed' }).check()
   await confirm.click()
   await expect(dialog).toHaveCount(0)

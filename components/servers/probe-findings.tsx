@@ -82,7 +82,7 @@ export function OfferedTools({ tools }: Pick<ProbeReport, 'tools'>) {
   return (
     <ul aria-label="Tools it offers" className="divide-y rounded-md border text-sm">
       {tools.map((tool) => (
-        <li key={tool.name} className="flex flex-wrap items-center justify-between gap-2 px-3 py-1.5">
+        <li key={tool.name} className="flex items-start justify-between gap-2 px-3 py-1.5">
           <span className="min-w-0">
             <code className="break-all">{tool.name}</code>
             {tool.findings.length > 0 && (
@@ -91,7 +91,7 @@ export function OfferedTools({ tools }: Pick<ProbeReport, 'tools'>) {
               </span>
             )}
           </span>
-          <span className="flex items-center gap-1.5">
+          <span className="flex shrink-0 items-center gap-1.5">
             <ScopeBadge toolClass={tool.class} />
             {!tool.annotated && <span className="text-[13px] text-muted-foreground">proposed</span>}
           </span>

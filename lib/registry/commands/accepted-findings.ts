@@ -3,7 +3,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { findingsToAcknowledge, isRefusedAddress } from '../rules/server-address.ts'
 import { commandFindingsToAcknowledge } from '../rules/server-command.ts'
-import type { ProbeFindingKind, ProbeReport } from '../schema/probes.ts'
+import { type ProbeFindingKind, probeFindingKinds, type ProbeReport } from '../schema/probes.ts'
 import type { ServerCommand } from '../schema/transport.ts'
 
 type Where = { id: string; url?: string | undefined; command?: ServerCommand | undefined }
@@ -26,7 +26,8 @@ export async function acceptedFindings(
   const open = found.filter(({ kind }) => !acknowledged.includes(kind))
   if (open.length > 0) {
     const names = open.map(({ kind }) => kind)
-    const message = `Accept by name what guards this server less: ${names.join(', ')}.`
+    const titles = names.map((name) => `${probeFindingKinds[name].title} (${name})`)
+    const message = `Accept by name what guards this server less: ${titles.join(', ')}.`
     throw new DomainError('invalid', message, { field: 'acknowledged', rule: 'registry:finding_open', findings: names })
   }
   const { id: byId, name: byName } = ctx.actor

@@ -115,18 +115,21 @@ function Classify({ serverId, tool, whyNot }: Props) {
   const label = lower ? `Propose ${chosen}` : `Change to ${chosen}`
   return (
     <>
-      <Select
-        aria-label={`Class of ${tool.name}`}
-        title={whyNot ?? undefined}
-        value={chosen}
-        disabled={whyNot !== null}
-        onChange={(event) => setChosen(event.target.value as ToolClass)}
-        className="h-8 w-36"
-      >
-        {toolClasses.map((toolClass) => (
-          <option key={toolClass}>{toolClass}</option>
-        ))}
-      </Select>
+      <label className="flex items-center gap-2 text-[13px] text-muted-foreground">
+        Class
+        <Select
+          aria-label={`Class of ${tool.name}`}
+          title={whyNot ?? undefined}
+          value={chosen}
+          disabled={whyNot !== null}
+          onChange={(event) => setChosen(event.target.value as ToolClass)}
+          className="h-8 w-36"
+        >
+          {toolClasses.map((toolClass) => (
+            <option key={toolClass}>{toolClass}</option>
+          ))}
+        </Select>
+      </label>
       {chosen !== tool.class && (
         <ReasonButton
           label={label}

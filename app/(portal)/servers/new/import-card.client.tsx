@@ -37,7 +37,7 @@ export function ImportCard({ onTake }: Props) {
             id={fileId}
             type="file"
             accept=".json,application/json"
-            className="block w-full text-sm"
+            className="block w-full cursor-pointer text-sm file:mr-3 file:h-8 file:cursor-pointer file:rounded-md file:border file:border-input file:bg-raised file:px-2.5 file:font-medium hover:file:bg-muted"
             onChange={(event) => void event.target.files?.[0]?.text().then(setText)}
           />
         </div>

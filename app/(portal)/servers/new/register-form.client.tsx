@@ -1,7 +1,7 @@
 'use client'
 
 import { useRouter } from 'next/navigation'
-import { useState } from 'react'
+import { useRef, useState } from 'react'
 import { AcceptFindings } from '#components/servers/accept-findings.client.tsx'
 import { PackageFacts } from '#components/servers/package-facts.tsx'
 import { PlaceFields } from '#components/servers/place-fields.client.tsx'
@@ -31,6 +31,7 @@ export function RegisterForm() {
   const [probed, setProbed] = useState<{ target: string; report: ProbeReport } | null>(null)
   const [accepted, setAccepted] = useState<ReadonlySet<ProbeFindingKind>>(new Set())
   const [isTried, setTried] = useState(false)
+  const first = useRef<HTMLInputElement>(null)
   const { run, pending, failed, clear } = useAction(register, ({ id }) => void finish(id))
   async function finish(serverId: string): Promise<void> {
     if (await sealValues(serverId, programSecretOf(draft)))
@@ -66,10 +67,10 @@ export function RegisterForm() {
       >
         <Card title="Server">
           <div className="grid grid-cols-1 gap-4 sm:grid-cols-2">
-            <Field label="Name" required {...error('name')}>
-              <Input value={draft.name} onChange={(event) => set({ name: event.target.value })} />
+            <Field label="Name" required hint="As people read it." {...error('name')}>
+              <Input ref={first} value={draft.name} onChange={(event) => set({ name: event.target.value })} />
             </Field>
-            <Field label="Id" required hint="Lower-case letters, digits and hyphens." {...error('id')}>
+            <Field label="Id" required hint="Lower case, digits, hyphens." {...error('id')}>
               <Input value={draft.id} onChange={(event) => set({ id: event.target.value })} />
             </Field>
             <PlaceFields draft={draft} onChange={set} error={error} />
@@ -150,7 +151,13 @@ export function RegisterForm() {
           secret={programSecretOf(draft)}
           onReport={(report) => setProbed({ target: keyOf(target), report })}
         />
-        <ImportCard onTake={(change) => set({ fetched: null, ...change })} />
+        <ImportCard
+          onTake={(change) => {
+            set({ fetched: null, ...change })
+            // On a narrow screen what was filled is far above.
+            first.current?.focus()
+          }}
+        />
       </div>
     </div>
   )

@@ -62,7 +62,7 @@ export default async function ToolPage({ params }: PageProps) {
       <div className="grid grid-cols-1 gap-5">
         <Card title="Decision">
           <ToolControls serverId={id} tool={tool} whyNot={manageProblem} />
-          <Facts className="mt-4">
+          <Facts className={tool.state === 'removed' ? undefined : 'mt-4'}>
             <Fact label="Class">
               {classText(tool)} {tool.lowered && <Badge tone="warn">lowered</Badge>}
             </Fact>
@@ -151,7 +151,7 @@ function HistoryEntry({ entry }: { entry: ToolHistoryEntry }) {
         {entry.kind === 'decided' && entry.reason && <p className="break-words">{entry.reason}</p>}
         {entry.kind === 'listed' && entry.findings.length > 0 && (
           <p className="text-[13px] text-muted-foreground">
-            {entry.findings.map(({ kind }) => findingTitle(kind)).join(', ')}
+            {[...new Set(entry.findings.map(({ kind }) => findingTitle(kind)))].join(', ')}
           </p>
         )}
         <code className="block truncate text-xs text-muted-foreground">{entry.definitionHash}</code>
