@@ -10,7 +10,7 @@ export function Input({ className, ...props }: ComponentProps<'input'>) {
 }
 
 export function Textarea({ className, ...props }: ComponentProps<'textarea'>) {
-  return <textarea className={cn(controlClasses, 'min-h-24 py-2', className)} {...props} />
+  return <textarea className={cn(controlClasses, 'block min-h-24 py-2', className)} {...props} />
 }
 
 /** The browser's own select: it works with a keyboard, a screen reader and a thumb. */

@@ -126,7 +126,7 @@ test('the lower of the limits of agent and server counts, and its record says wh
   expect(explained.changedBy?.people.map(({ id }) => id)).toContain(world.onCall.id)
   const { steps } = await simulate(security, { agentId: agent.agentId, serverId: 'sized', tool: 'long' }, brokers)
   expect(steps.find(({ id }) => id === 'delivery')?.note).toBe(
-    'The server has 60 s. Its answer may have 2000 bytes (its own limit), 2000 of them in memory, and be nested 64 levels deep.',
+    'The server has 60 s. Its answer may have 2000 bytes (its own limit), 2000 bytes of it in memory, and be nested 64 levels deep.',
   )
   await client.close()
 })

@@ -84,7 +84,7 @@ dbTest(
     )
     expect(rates.find(({ step }) => step === 'agent_rate')).toMatchObject({ limit: 1, atOnce: 4, used: 0 })
     expect(steps.find(({ id }) => id === 'delivery')?.note).toBe(
-      `The server has 60 s. Its answer may have ${256 * 1024 * 1024} bytes, ${32 * 1024 * 1024} of them in memory, and be nested 64 levels deep.`,
+      'The server has 60 s. Its answer may have 256 MiB, 32 MiB of it in memory, and be nested 64 levels deep.',
     )
     // One that was refused for its rate would go now: nobody else can know how much of it is used.
     const refused = await db.auditEvent.findFirstOrThrow({ where: { agentId: agent.agentId, rule: 'rate_limited' } })

@@ -62,7 +62,7 @@ export default async function SimulatePage({ searchParams }: { searchParams: Sea
             people={await possiblyBehind(ctx)}
           />
         </Card>
-        <div className="grid min-w-0 gap-5" aria-live="polite">
+        <div id="answer" className="grid min-w-0 scroll-mt-40 gap-5" aria-live="polite">
           {outcome === null && (
             <Notice title="Say which call">
               Choose an agent, a server and a tool, and what the broker would do shows here.

@@ -33,7 +33,7 @@ export function SimulateForm({
   const { behind } = draft
   const named = behind && !people.some(({ id }) => id === behind) ? [...people, { id: behind, name: behind }] : people
   return (
-    <form action={paths.simulate()} method="get" aria-label="The call" className="grid gap-4">
+    <form action={`${paths.simulate()}#answer`} method="get" aria-label="The call" className="grid gap-4">
       <Field label="Agent" required>
         <AgentField name="agent" defaultId={draft.agent} none="Choose an agent" />
       </Field>
@@ -66,15 +66,15 @@ export function SimulateForm({
           </option>
         ))}
       </datalist>
-      <Field label="Arguments" hint="A JSON object. Empty: whatever they are.">
+      <Field label="Arguments" hint="A JSON object. Empty: any arguments.">
         <Textarea name="args" defaultValue={draft.args} rows={4} className="font-mono text-[13px]" spellCheck={false} />
       </Field>
-      <Field label="At" hint="An instant in UTC, like 2027-01-01T00:00:00Z, or a day. Empty: now.">
+      <Field label="When" hint="An instant in UTC, such as 2027-01-01T00:00:00Z, or a day. Empty: now.">
         <Input name="at" defaultValue={draft.at} autoComplete="off" />
       </Field>
-      <Field label="In a run that was started" hint="Central policies may ask for it.">
+      <Field label="Run" hint="How the run that makes the call was started. Central policies may ask for it.">
         <Select name="run" defaultValue={draft.run ?? ''}>
-          <option value="">outside of a run, with its own credentials</option>
+          <option value="">none: its own credentials</option>
           {runTriggers.map((trigger) => (
             <option key={trigger} value={trigger}>
               {triggerWords[trigger]}
@@ -87,7 +87,7 @@ export function SimulateForm({
         hint="Whoever started that run or issued the credential. A bypass lets nothing through that its opener is behind."
       >
         <Select name="behind" defaultValue={behind ?? ''}>
-          <option value="">it is not known</option>
+          <option value="">not known</option>
           {named.map(({ id, name }) => (
             <option key={id} value={id}>
               {name}
@@ -96,7 +96,7 @@ export function SimulateForm({
         </Select>
       </Field>
       <label className="flex items-center gap-2 text-sm">
-        <Checkbox name="scripted" value="1" defaultChecked={draft.scripted === '1'} /> answered by the simulated model
+        <Checkbox name="scripted" value="1" defaultChecked={draft.scripted === '1'} /> Answered by the simulated model
       </label>
       <Field label="Policy set" hint="The number of a set of central policies. Empty: the enforced one.">
         <Input name="policySet" type="number" min={1} defaultValue={draft.policySet} />

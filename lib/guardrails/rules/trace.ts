@@ -1,4 +1,5 @@
 import type { BypassedHold } from '#lib/audit/events.ts'
+import { bytesText } from '#lib/core/bytes.ts'
 import { err, type Result } from '#lib/core/result.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { conditionText } from '#lib/registry/schema/conditions.ts'
@@ -228,7 +229,7 @@ function conditionsNote({ grant }: Allowed, call: ToolCall): string {
 function requestNote(brokers: BrokerLimits, agent: AgentFacts | undefined): string {
   const { requestBytesMax, requestDepthMax, bytesOf, depthOf } = requestLimitsFor(brokers, agent)
   const [bytes, depth] = [owned[bytesOf ?? 'platform'], owned[depthOf ?? 'platform']]
-  return `It may have ${requestBytesMax} bytes${bytes} and be nested ${requestDepthMax} levels deep${depth}.`
+  return `It may have ${bytesText(requestBytesMax)}${bytes} and be nested ${requestDepthMax} levels deep${depth}.`
 }
 
 /** The agent’s and the server’s own limits where they have some, and never more than brokers pass on. */
@@ -244,7 +245,7 @@ function deliveryNote(
   const bytes = bindingLimit(brokers.streamBytesMax, of('resultBytesMax'))
   const held = Math.min(bytes.limit, brokers.resultBytesMax)
   const depth = bindingLimit(brokers.resultDepthMax, of('resultDepthMax'))
-  return `The server has ${deadline.limit / 1000} s${owned[deadline.limitOf]}. Its answer may have ${bytes.limit} bytes${owned[bytes.limitOf]}, ${held} of them in memory, and be nested ${depth.limit} levels deep${owned[depth.limitOf]}.`
+  return `The server has ${deadline.limit / 1000} s${owned[deadline.limitOf]}. Its answer may have ${bytesText(bytes.limit)}${owned[bytes.limitOf]}, ${bytesText(held)} of it in memory, and be nested ${depth.limit} levels deep${owned[depth.limitOf]}.`
 }
 
 /** Whose limit it is, where it is not that of the brokers’ settings. */

@@ -53,13 +53,13 @@ export default async function AgentsDiffPage({ searchParams }: { searchParams: S
           aria-label="Query"
           className="col-span-2 sm:max-w-80"
         />
-        <label className="col-span-2 flex items-center gap-2 text-[13px] whitespace-nowrap text-muted-foreground">
+        <label className="col-span-2 flex items-center gap-2 text-[13px] whitespace-nowrap text-muted-foreground max-sm:grid max-sm:grid-cols-[5rem_minmax(0,1fr)]">
           From (UTC)
-          <Input name="from" defaultValue={from} placeholder={instantExample} required className="w-56" />
+          <Input name="from" defaultValue={from} placeholder={instantExample} required className="sm:w-56" />
         </label>
-        <label className="col-span-2 flex items-center gap-2 text-[13px] whitespace-nowrap text-muted-foreground">
-          to
-          <Input name="to" defaultValue={to} placeholder="now" className="w-56" />
+        <label className="col-span-2 flex items-center gap-2 text-[13px] whitespace-nowrap text-muted-foreground max-sm:grid max-sm:grid-cols-[5rem_minmax(0,1fr)]">
+          To (UTC)
+          <Input name="to" defaultValue={to} placeholder="now" className="sm:w-56" />
         </label>
       </FilterForm>
       {found && 'problem' in found && (

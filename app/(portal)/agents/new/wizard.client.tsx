@@ -128,7 +128,7 @@ export function Wizard({
 function Progress({ current, draft, go }: { current: number; draft: Draft; go: (step: StepKey) => void }) {
   const last = reachable(draft)
   return (
-    <nav aria-label="Steps" className="overflow-x-auto">
+    <nav aria-label="Steps">
       <ol className="flex gap-1 lg:flex-col">
         {steps.map(({ key, label }, index) => {
           const open = index <= Math.max(current, last)
@@ -147,7 +147,7 @@ function Progress({ current, draft, go }: { current: number; draft: Draft; go: (
                 <span className="inline-flex size-5 items-center justify-center rounded-full border text-xs tabular-nums">
                   {index + 1}
                 </span>
-                {label}
+                <span className={cn(index !== current && 'max-sm:sr-only')}>{label}</span>
               </button>
             </li>
           )
