@@ -7,6 +7,9 @@ export type Limits = {
   requestBytesMax: number
   /** Levels of arrays and objects in it. */
   requestDepthMax: number
+  /** Until the head of a request, and all of it, has come. */
+  requestHeadMs: number
+  requestMs: number
   /** Of the requests of one agent under way at this broker that did not come at once, and of those of all. */
   agentRequestBytesMax: number
   requestsBytesMax: number
@@ -74,6 +77,8 @@ export type Limits = {
 
 export const standardLimits: Limits = {
   ...requestLimits,
+  requestHeadMs: 10_000,
+  requestMs: 60_000,
   agentRequestBytesMax: 32 * 1024 * 1024,
   requestsBytesMax: 256 * 1024 * 1024,
   agentUnreadBytesMax: 64 * 1024 * 1024,

@@ -28,7 +28,15 @@ export type EndpointParts = Omit<McpEndpointParts, 'unread'> & {
 /** The broker's HTTP server: MCP at `/mcp` and below, the metadata of protected resources, health, readiness and metrics. */
 export function createEndpoint(given: EndpointParts): Server {
   const parts = { ...given, unread: new UnreadAnswers(given.pipeline.limits) }
-  const server = createServer((request, response) => {
+  const { requestHeadMs, requestMs } = parts.pipeline.limits
+  const times = {
+    headersTimeout: requestHeadMs,
+    requestTimeout: requestMs,
+    // How often Node looks who is late.
+    connectionsCheckingInterval: requestHeadMs,
+    keepAliveTimeout: 65_000,
+  }
+  const server = createServer(times, (request, response) => {
     answer(parts, request, response).catch((error: unknown) => {
       parts.log.error({ err: error, method: request.method, path: pathOf(request) }, 'a request failed')
       const isPassing = error instanceof DomainError && error.code === 'unavailable'
@@ -37,11 +45,8 @@ export function createEndpoint(given: EndpointParts): Server {
       if (!response.writableEnded) response.destroy()
     })
   })
-  server.headersTimeout = 10_000
   const { connectionsMax, log } = parts
   limitConnections(server, { connectionsMax, log, onDropped: () => parts.pipeline.metrics.connectionDropped() })
-  server.requestTimeout = 60_000
-  server.keepAliveTimeout = 65_000
   return server
 }
 
