@@ -44,6 +44,7 @@ export function toolColumnsOf(serverId: string): readonly Column<ToolView>[] {
     {
       id: 'state',
       header: 'State',
+      className: 'md:min-w-48',
       cell: (tool) => (
         <>
           <Status state={tool.state} /> <Verdict tool={tool} />
