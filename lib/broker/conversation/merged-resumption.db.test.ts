@@ -7,7 +7,7 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import type { Db } from '#lib/db/client.ts'
 import { methodPrefix } from '#lib/registry/schema.ts'
-import { RawAgent, type RawMessage } from '../testing/raw-agent.ts'
+import { allOf, RawAgent, type RawMessage } from '../testing/raw-agent.ts'
 import { startBroker, type TestBroker } from '../testing/start-broker.ts'
 import { startToolServer } from '../testing/tool-server.ts'
 
@@ -106,13 +106,13 @@ test('of its call it is told over the rest of the stream what it is told over th
   const first = await here.send({ body: talking, headers: session })
   await until(() => waiting.length === 1)
   finish()
-  expect(await Array.fromAsync(first.messages)).toMatchObject(told)
+  expect(await allOf(first.messages)).toMatchObject(told)
   for (const back of [here, there]) {
     const eventId = await here.lose({ body: talking, headers: session })
     await until(() => waiting.length === 1)
     const rest = await back.send(resume(eventId, session))
     finish()
-    expect(await Array.fromAsync(rest.messages)).toMatchObject(told)
+    expect(await allOf(rest.messages)).toMatchObject(told)
   }
 })
 

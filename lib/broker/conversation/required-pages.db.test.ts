@@ -7,7 +7,7 @@ import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { page, startModernPageServer, startPageServer } from '../testing/page-server.ts'
-import { modernCall, RawAgent } from '../testing/raw-agent.ts'
+import { allOf, modernCall, RawAgent } from '../testing/raw-agent.ts'
 import { startBroker, type TestBroker } from '../testing/start-broker.ts'
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
@@ -157,8 +157,7 @@ test.for(['own', 'modern'] as const)(
     const asked = { mode: 'url', url: page, message: 'Sign in first.', elicitationId: expect.any(String) }
     expect(ask).toMatchObject({ method: 'elicitation/create', params: asked })
     await raw.ask({ body: { id: ask!.id, result: { action: 'accept' } }, headers })
-    const rest: unknown[] = []
-    for await (const message of messages) rest.push(message)
+    const rest = await allOf(messages)
     const { elicitationId } = ask!.params!
     const complete = { method: 'notifications/elicitation/complete', params: { elicitationId } }
     expect(rest).toMatchObject([

@@ -99,6 +99,13 @@ export async function noticesIn({ status, messages }: Awaited<ReturnType<RawAgen
   return count - 1
 }
 
+/** The messages of an exchange to the last. */
+export async function allOf(messages: AsyncIterable<RawMessage>): Promise<RawMessage[]> {
+  const all: RawMessage[] = []
+  for await (const message of messages) all.push(message)
+  return all
+}
+
 async function* messagesOf(response: Response): AsyncGenerator<RawMessage, undefined> {
   let held = ''
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
