@@ -92,7 +92,7 @@ async function readerOf(db: Db, { url, broker }: TestBroker, serverId: ServerId)
     await grant(tool.name)
     await broker.keeper.refresh()
   }
-  return { raw, mayCallMore }
+  return { agentId, raw, mayCallMore }
 }
 
 /** From now on the server gives its stream, over which it tells something. */
@@ -107,20 +107,29 @@ function telling({ state }: { state: { gets: (response: ServerResponse) => void 
 
 /** Subscribes since 2026-07-28; what it hears. */
 async function subscribe(raw: RawAgent, notifications: object): Promise<AsyncGenerator<RawMessage>> {
+  return (await subscription(raw, notifications)).messages
+}
+
+async function subscription(raw: RawAgent, notifications: object) {
   const ending = new AbortController()
   onTestFinished(() => ending.abort())
   const { body } = modernCall('', { more: { notifications } })
   const method = 'subscriptions/listen'
   const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method }
-  return (await raw.send({ body: { ...body, method }, headers, signal: ending.signal })).messages
+  const sent = await raw.send({ body: { ...body, method }, headers, signal: ending.signal })
+  return { ...sent, close: () => ending.abort() }
 }
 
 /** Opens the stream of a session before it; what it hears. */
 async function openStream(raw: RawAgent): Promise<AsyncGenerator<RawMessage>> {
+  return (await sessionStream(raw)).messages
+}
+
+async function sessionStream(raw: RawAgent) {
   const ending = new AbortController()
   onTestFinished(() => ending.abort())
   const headers = await raw.begin()
-  return (await raw.send({ method: 'GET', headers, signal: ending.signal })).messages
+  return { ...(await raw.send({ method: 'GET', headers, signal: ending.signal })), close: () => ending.abort() }
 }
 
 test.for(['bare', 'deaf'] as const)(
@@ -193,3 +202,29 @@ test('of a subscription to resources that is acknowledged which the server does 
   expect(heard).toMatchObject([{ method: acknowledged }, { result: { resultType: 'complete' } }])
   expect(heard[0]!.params!['notifications']).toEqual({})
 })
+
+test.for([
+  ['subscriptions/listen', (raw: RawAgent) => subscription(raw, { toolsListChanged: true, promptsListChanged: true })],
+  ['stream', sessionStream],
+] as const)(
+  'an agent that has as many streams open as it may is refused the next (%s), on the record, until one is closed',
+  async ([method, open], { db, databaseUrl }) => {
+    const limits = { agentStreamsMax: 2 }
+    const narrow = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey, limits })
+    onTestFinished(() => narrow.stop())
+    const [{ raw, agentId }, other] = [await readerOf(db, narrow, 'bare'), await readerOf(db, narrow, 'bare')]
+    const opened = [await open(raw), await open(raw)]
+    expect(opened.map(({ status }) => status)).toEqual([200, 200])
+    const allowed = () => db.auditEvent.count({ where: { agentId, event: 'mcp.call_allowed' } })
+    const before = await allowed()
+    const refused = await open(raw)
+    expect(refused.status).toBe(429)
+    expect((await refused.messages.next()).value).toMatchObject({ error: { data: { rule: 'rate_limited' } } })
+    const where = { agentId, event: 'mcp.call_denied', rule: 'rate_limited' }
+    expect(await db.auditEvent.findMany({ where })).toMatchObject([{ serverId: 'bare', tool: method }])
+    expect(await allowed()).toBe(before)
+    expect((await open(other.raw)).status).toBe(200)
+    opened[0]!.close()
+    await until(async () => (await open(raw)).status === 200)
+  },
+)

@@ -20,10 +20,10 @@ import { listenForMerged } from './merged-stream.ts'
 import { endOfRest } from './rest-of-call.ts'
 import { serversOf } from './servers-of.ts'
 import { forAgent, type StreamAbout } from './session-messages.ts'
-import { change, refusedStream, tooMany } from './subscriptions.ts'
+import { refuseEvent, refusedStream, refuseStream } from './stream-refusals.ts'
+import { change } from './subscriptions.ts'
 import { notGiven, unopened } from './refusal.ts'
 import { ToldStream } from './told-stream.ts'
-import { refuseEvent } from './unknown-event.ts'
 
 /** How often a stream is asked for that another replica may have to let go of first. */
 const busyTries = 50
@@ -58,7 +58,7 @@ export async function openSessionStream(
     toolsChanged: (stream) => void stream.send(change('tools')),
     last: null,
   })
-  if (!lasting) return tooMany(parts, listener, null)
+  if (!lasting) return await refuseStream(parts, listener, { id: null, method: 'stream' })
   try {
     const about = { session: part, eventId: mark?.eventId ?? null, call: mark?.about ?? null }
     const answer = server ? await listenFirst(parts, listener, { server, lasting, ...about }) : null

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { isWithin } from '#lib/core/sub-resource.ts'
-import type { Denial } from '#lib/guardrails/schema.ts'
 import { auditDenial, streamDenial } from '../denials.ts'
 import { finishedRow } from '../audit/records.ts'
 import type { AgentStream } from '../endpoint/agent-stream.ts'
@@ -11,12 +10,13 @@ import type { RpcMessage } from '../upstream/http.ts'
 import { listenForTasksOf, taskIdsMax } from '../tasks/listening.ts'
 import { takesTasks } from '../tasks/offered.ts'
 import { missingCapability } from '../tasks/refusals.ts'
-import { type Answer, brokerInfo, type RpcId, refusedAnswer, serverInfoKey } from '../wire.ts'
+import { type Answer, brokerInfo, type RpcId, serverInfoKey } from '../wire.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { type Filter, type Hearing, mayHear } from './changes.ts'
 import { asFilter, inAgentsWords, listenAt, ofServer } from './listening-at.ts'
 import { type Listener, openLasting, uriLengthMax, urisMax } from './listening.ts'
 import { serversOf } from './servers-of.ts'
+import { refusedStream, refuseStream } from './stream-refusals.ts'
 
 const filterInput = z.object({
   toolsListChanged: z.boolean().optional(),
@@ -61,14 +61,6 @@ export async function subscribe(
     return refusedStream(parts, listener, { status: 503, id, denial: notNow })
   }
   const hearings = heard.flatMap((each) => each.hearings.map((hearing) => ({ ...hearing, filter: each.filter })))
-  const rows = hearings.map(({ allowed: { tool, judged }, filter }) => {
-    const record = { agent, caller, tool, judged, argumentsDigest: digestOf({ ...filter, ...tools }) }
-    return finishedRow(record, { outcome: 'ok', ms: 0, denial: null, findings: null, now: parts.now() })
-  })
-  const durable = await Promise.all(rows.map((row) => recorded(parts, row, { happened: false })))
-  if (!durable.every(Boolean)) {
-    return refusedAnswer(503, id, auditDenial, { portalUrl: parts.portalUrl, agentId: agent.id })
-  }
   const tag = (message: RpcMessage): RpcMessage => tagged(message, id)
   const last = {
     jsonrpc: '2.0',
@@ -86,8 +78,14 @@ export async function subscribe(
     toolsChanged: (stream) => void tell(stream, change('tools')),
     last,
   })
-  if (!lasting) return tooMany(parts, listener, id)
+  if (!lasting) return await refuseStream(parts, listener, { id, method: 'subscriptions/listen' })
   try {
+    const rows = hearings.map(({ allowed: { tool, judged }, filter }) => {
+      const record = { agent, caller, tool, judged, argumentsDigest: digestOf({ ...filter, ...tools }) }
+      return finishedRow(record, { outcome: 'ok', ms: 0, denial: null, findings: null, now: parts.now() })
+    })
+    const durable = await Promise.all(rows.map((row) => recorded(parts, row, { happened: false })))
+    if (!durable.every(Boolean)) return refusedStream(parts, listener, { status: 503, id, denial: auditDenial })
     const told = (message: RpcMessage): Promise<void> => tell(lasting.stream, message)
     const listening = heard.map(async ({ server, filter, hearings: found }) => {
       const readable = found.length > 0 && streamDenial(parts.health, server) === null
@@ -142,18 +140,4 @@ function tagged(message: RpcMessage, id: RpcId): RpcMessage {
   const params = (message['params'] ?? {}) as Record<string, unknown>
   const meta = (params['_meta'] ?? {}) as Record<string, unknown>
   return { ...message, params: { ...params, _meta: { ...meta, [metaKey.subscription]: id } } }
-}
-
-export function tooMany(parts: PipelineParts, listener: Listener, id: RpcId): Answer {
-  const message = `${listener.agent.id} has ${parts.limits.agentStreamsMax} open streams.`
-  return refusedStream(parts, listener, { status: 429, id, denial: { rule: 'rate_limited', message } })
-}
-
-export function refusedStream(
-  parts: PipelineParts,
-  { agent, serverId }: Listener,
-  { status, id, denial }: { status: number; id: RpcId; denial: Denial },
-): Answer {
-  const pointer = { portalUrl: parts.portalUrl, agentId: agent.id, ...(serverId === null ? {} : { serverId }) }
-  return refusedAnswer(status, id, denial, pointer)
 }
