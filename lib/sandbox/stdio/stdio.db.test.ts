@@ -24,7 +24,6 @@ type Connect = {
   serverId: string
   environment?: Record<string, string>
   caller?: { teamId: string; agentId: string }
-  boundary?: 'team' | 'agent'
 }
 
 const limits = {
@@ -78,8 +77,8 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   return {
     url,
     driver,
-    async connect({ serverId, environment = {}, caller = null, boundary = 'team' }) {
-      const owner = ownerFor(caller ? boundary : 'server', caller)
+    async connect({ serverId, environment = {}, caller = null }) {
+      const owner = ownerFor(caller ? 'team' : 'server', caller)
       const ticket = sealTicket(stdioKey, { serverId, owner, environment })
       const client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode: 'auto' } })
       const requestInit = { headers: { authorization: `Bearer ${ticket}` } }
@@ -204,22 +203,6 @@ describe('its credential', { timeout: 60_000 }, () => {
     expect(await post(bearer(sealTicket(wrongKey, { serverId: 'steady', owner, environment: {} })))).toBe(401)
     expect(await post(bearer(sealTicket(stdioKey, { serverId: 'steady', owner, environment: {} })))).toBe(400)
   })
-})
-
-test('two teams never share a process, its memory or its files', { timeout: 60_000 }, async ({ world }) => {
-  const [red, blue] = await Promise.all(
-    ['red', 'blue'].map((teamId) => world.connect({ serverId: 'teams', caller: { teamId, agentId: 'one' } })),
-  )
-  expect(await say(red!, 'remember', { word: 'rosso' })).toBe('rosso / rosso')
-  expect(await say(blue!, 'remember', { word: 'blu' })).toBe('blu / blu')
-  const again = await world.connect({ serverId: 'teams', caller: { teamId: 'red', agentId: 'two' } })
-  expect(await say(again, 'remember', { word: 'due' })).toBe('rosso due / rosso due')
-  // The one that lists the tools for all of them is called by nobody.
-  const listing = await world.connect({ serverId: 'teams' })
-  expect((await listing.listTools()).tools.length).toBeGreaterThan(0)
-  await expect(say(listing, 'echo', { word: 'x' })).rejects.toThrow(/only says what it offers/)
-  const sandboxes = await world.driver.list()
-  expect(new Set(sandboxes.map(({ workspace }) => workspace)).size).toBe(sandboxes.length)
 })
 
 describe('a server that misbehaves', { timeout: 60_000 }, () => {
