@@ -144,6 +144,18 @@ test('what an agent of 2026-07-28 brings back answers what the call asked, and n
   }
 })
 
+test('a server that asks what it may not is answered by which rule, and its call goes on to its end', async ({
+  db,
+  world,
+}) => {
+  // It may be asked something else, so that its call is made in a session of its own.
+  const { agentId, here } = await reader(db, world, 'legacy', ['method:sampling/createMessage'])
+  const { last } = await here.ask(modernCall('asking', { capabilities: { sampling: {} } }))
+  const [heard] = last.result!['content'] as { text: string }[]
+  expect(JSON.parse(heard!.text)).toMatchObject({ code: -32010, data: { rule: 'grant_missing' } })
+  expect(await denials(db, agentId)).toEqual(['grant_missing'])
+})
+
 test('an answer without the state of its call reaches the question that the server asks now, and no other', async ({
   db,
   world,
