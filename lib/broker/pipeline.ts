@@ -19,7 +19,7 @@ import { deadlineOf } from './limits.ts'
 import { AnswerTime } from './conversation/answer-time.ts'
 import { decideAnswers, isContinued, readContinued, withEdited } from './conversation/continued.ts'
 import { AskRefused } from './conversation/refusal.ts'
-import { withPermittedPages } from './conversation/required-pages.ts'
+import { requiresPages, withPermittedPages } from './conversation/required-pages.ts'
 import { isKeptHere } from './conversation/session-methods.ts'
 import { deniedAnswer, deny, pointerOf, refuse } from './deny.ts'
 import { afterTheFact, auditDenial, circuitDenial, spendingUnknown } from './denials.ts'
@@ -267,7 +267,9 @@ async function forward(parts: PipelineParts, request: AgentRequest, turn: Omit<T
     const answered = isKeptHere(request, turn.call)
       ? await send()
       : await health.watch(health.circuitOf(server), running, send)
-    const reply = await withPermittedPages(parts, request, { turn, reply: answered })
+    const reply = requiresPages(answered)
+      ? await withPermittedPages(parts, request, { turn, reply: answered })
+      : answered
     const outcome = handleIn(request, reply) ? 'task' : outcomeOf(reply)
     if (reply.ok) end?.({ error: outcome === 'tool_error' ? outcome : null })
     else end?.({ error: String(reply.error.code), code: reply.error.code })

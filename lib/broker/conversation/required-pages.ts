@@ -28,8 +28,8 @@ const asking: ReadonlySet<unknown> = new Set(['prompts/get', 'resources/read'])
 
 type FailedReply = RpcReply & { ok: false }
 
-export function requiresPages(error: RpcError): boolean {
-  return error.code === requiredCode
+export function requiresPages(reply: RpcReply): reply is FailedReply {
+  return !reply.ok && reply.error.code === requiredCode
 }
 
 /**
@@ -64,15 +64,14 @@ export async function permittedPages(
 }
 
 /**
- * A reply as it may be passed on. An agent with a session gets the error, one of 2026-07-28, which does not know it, a result that asks it to open the pages; the
+ * A reply that requires pages, as it may be passed on. An agent with a session gets the error, one of 2026-07-28, which does not know it, a result that asks it to open the pages; the
  * call is made again when it says that it will.
  */
 export async function withPermittedPages(
   parts: PipelineParts,
   request: AgentRequest,
-  { turn, reply }: { turn: Pick<Turn, 'server' | 'call' | 'running'>; reply: RpcReply },
+  { turn, reply }: { turn: Pick<Turn, 'server' | 'call' | 'running'>; reply: FailedReply },
 ): Promise<RpcReply> {
-  if (reply.ok || !requiresPages(reply.error)) return reply
   const { server, running } = turn
   const { talk } = request
   const permitted = await permittedPages(parts, request, { server, error: reply.error, declared: talk.capabilities })

@@ -37,12 +37,11 @@ export async function endOfRest(
   if (!result && !error) return null
   // A server with sessions knows no types of results.
   if (result) delete result['resultType']
-  const pages =
-    error && requiresPages(error)
-      ? await permittedPages(parts, listener, { server, error, declared: about.declared })
-      : null
-  const said = pages?.ok ? pages.value : error
-  const reply: RpcReply = result ? { ok: true, result } : { ok: false, status: 200, error: said! }
+  const sent: RpcReply = result ? { ok: true, result } : { ok: false, status: 200, error: error! }
+  const pages = requiresPages(sent)
+    ? await permittedPages(parts, listener, { server, error: sent.error, declared: about.declared })
+    : null
+  const reply = pages?.ok && !sent.ok ? { ...sent, error: pages.value } : sent
   const found = guardReply(server, reply)
   const guarded = pages?.ok === false ? { ...found, denial: pages.error } : found
   const outcome = !reply.ok ? 'upstream_error' : reply.result['isError'] === true ? 'tool_error' : 'ok'
