@@ -7,7 +7,7 @@ export type HandedFailure =
   | (Pick<UpstreamFailure, 'kind' | 'message' | 'limit' | 'streamed'> & { rule: RuleId | null })
   | null
 
-/** As a call fails that nobody has any more. */
+/** How a call fails that ended before its answers came. */
 export const hasEnded: HandedFailure = {
   kind: 'unreachable',
   message: 'it has ended',

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { json } from 'node:stream/consumers'
-import { NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextprotocol/node'
+import { toNodeHandler } from '@modelcontextprotocol/node'
 import {
   createMcpHandler,
   inputRequired,
@@ -10,7 +10,7 @@ import {
   UrlElicitationRequiredError,
 } from '@modelcontextprotocol/server'
 import { listening } from '#lib/dev/test/broker.ts'
-import { memoryOfEvents } from './event-store.ts'
+import { sessionTransports } from './session-transports.ts'
 
 export const page = 'https://sign.example/consent?of=ada'
 const words = 'Sign in first.'
@@ -33,7 +33,6 @@ export async function startModernPageServer() {
 
 /** A server of 2025-11-25 that keeps events, and refuses calls until a page has been opened. `calls`: of what it was asked, in full. */
 export async function startPageServer() {
-  const sessions = new Map<string, NodeStreamableHTTPServerTransport>()
   const waiting: (() => void)[] = []
   const calls: Record<string, unknown>[] = []
   const state = { opened: false, message: words }
@@ -62,19 +61,10 @@ export async function startPageServer() {
     })
     return server
   }
+  const { transportFor } = sessionTransports({ make, keeps: true })
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const id = request.headers['mcp-session-id']
-    const known = typeof id === 'string' ? sessions.get(id) : undefined
-    if (id !== undefined && !known) return void response.writeHead(404).end()
-    const transport =
-      known ??
-      new NodeStreamableHTTPServerTransport({
-        sessionIdGenerator: () => randomUUID(),
-        eventStore: memoryOfEvents(),
-        retryInterval: 50,
-        onsessioninitialized: (name) => void sessions.set(name, transport),
-      })
-    if (!known) await make().connect(transport)
+    const transport = await transportFor(request, response)
+    if (!transport) return
     if (request.method !== 'POST') return await transport.handleRequest(request, response)
     const body = (await json(request)) as { method?: string; params?: Record<string, unknown> }
     if (body.method === 'tools/call') calls.push(body.params ?? {})

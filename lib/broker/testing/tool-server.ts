@@ -1,14 +1,11 @@
-import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node'
 import { McpServer } from '@modelcontextprotocol/server'
 import { listening } from '#lib/dev/test/broker.ts'
-import { memoryOfEvents } from './event-store.ts'
+import { sessionTransports } from './session-transports.ts'
 
 /** A server with sessions that has tools and nothing else; `keeps`: it keeps the events of its streams. Some of its calls wait until they are let go on. */
 export async function startToolServer({ keeps }: { keeps: boolean }) {
-  const sessions = new Map<string, NodeStreamableHTTPServerTransport>()
   const waiting: (() => void)[] = []
   /** `deaf`: it goes on with what is cancelled. */
   const state = { cancelled: 0, deaf: false }
@@ -50,19 +47,10 @@ export async function startToolServer({ keeps }: { keeps: boolean }) {
     })
     return server
   }
+  const { sessions, transportFor } = sessionTransports({ make, keeps })
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const id = request.headers['mcp-session-id']
-    const known = typeof id === 'string' ? sessions.get(id) : undefined
-    if (id !== undefined && !known) return void response.writeHead(404).end()
-    const transport =
-      known ??
-      new NodeStreamableHTTPServerTransport({
-        sessionIdGenerator: () => randomUUID(),
-        ...(keeps ? { eventStore: memoryOfEvents(), retryInterval: 50 } : {}),
-        onsessioninitialized: (name) => void sessions.set(name, transport),
-        onsessionclosed: (name) => void sessions.delete(name),
-      })
-    if (!known) await make().connect(transport)
+    const transport = await transportFor(request, response)
+    if (!transport) return
     if (!state.deaf || request.method !== 'POST') return await transport.handleRequest(request, response)
     const body = JSON.parse(await text(request)) as { method?: string }
     if (body.method === 'notifications/cancelled') return void response.writeHead(202).end()

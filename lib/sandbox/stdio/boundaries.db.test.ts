@@ -1,17 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { expect } from 'vitest'
-import { parseSandboxConfig } from '#lib/config/sandbox.ts'
 import { ownerFor, type ProcessOwner, sealTicket, stdioPath } from '#lib/core/stdio-ticket.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
-import { installStdioServer, makeStdioServer, stdioKey } from '#lib/dev/test/stdio-servers.ts'
-import { createLog } from '#lib/log/log.ts'
-import { createBwrapDriver } from '../bwrap/driver.ts'
-import { startSandboxService } from '../service.ts'
-import { leftovers } from '../testing/test-driver.ts'
+import { makeStdioServer, stdioKey } from '#lib/dev/test/stdio-servers.ts'
+import { startStdioService } from '../testing/stdio-service.ts'
 
 // Whose process of a server serves whom.
 
@@ -19,35 +12,12 @@ const boundaries = { teams: 'team', agents: 'agent', narrowed: 'team', others: '
 type ServerId = keyof typeof boundaries
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
-  const home = await mkdtemp(join(tmpdir(), 'wheelhouse-boundaries-'))
-  const driver = createBwrapDriver({ folder: join(home, 'sandbox') })
-  const values = {
-    DATABASE_URL: databaseUrl,
-    WHEELHOUSE_ENVIRONMENT_KEY: 'k'.repeat(32),
-    WHEELHOUSE_STDIO_KEY: stdioKey,
-    // Nobody is there; this service serves no sessions.
-    WHEELHOUSE_CLAUDE_PORT: '1',
-  }
   for (const [id, boundary] of Object.entries(boundaries)) {
-    await installStdioServer(home, id)
     await makeStdioServer(db, { id, args: ['steady.ts', 'modern'], boundary })
   }
-  const service = await startSandboxService({
-    config: { ...parseSandboxConfig(values), home, port: 0 },
-    driver,
-    db,
-    log: createLog({ process: 'sandbox-test', level: 'silent' }),
-    stdioLimits: { stopMs: 500 },
-  })
-  const url = `http://127.0.0.1:${service.port}`
-  const clients: Client[] = []
-  onCleanup(async () => {
-    for (const client of clients) await client.close().catch(() => {})
-    await service.abort()
-    const left = await leftovers(driver, home)
-    await rm(home, { recursive: true, force: true })
-    if (left.length) throw new Error(`left behind: ${left.join(', ')}`)
-  })
+  const service = { db, databaseUrl, servers: Object.keys(boundaries), limits: { stopMs: 500 } }
+  const { url, driver, clients, stop } = await startStdioService(service)
+  onCleanup(stop)
   return {
     /** The processes that run for it. */
     async processesOf(serverId: ServerId) {

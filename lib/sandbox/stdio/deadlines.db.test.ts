@@ -1,48 +1,23 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { expect } from 'vitest'
-import { parseSandboxConfig } from '#lib/config/sandbox.ts'
 import { ownerFor, sealTicket, stdioPath } from '#lib/core/stdio-ticket.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
-import { installStdioServer, makeStdioServer, stdioKey } from '#lib/dev/test/stdio-servers.ts'
-import { createLog } from '#lib/log/log.ts'
-import { createBwrapDriver } from '../bwrap/driver.ts'
-import { startSandboxService } from '../service.ts'
+import { makeStdioServer, stdioKey } from '#lib/dev/test/stdio-servers.ts'
+import { startStdioService } from '../testing/stdio-service.ts'
 
 const requestMs = 2000
 const longerMs = requestMs + 1500
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
-  const home = await mkdtemp(join(tmpdir(), 'wheelhouse-deadlines-'))
-  const driver = createBwrapDriver({ folder: join(home, 'sandbox') })
-  const values = {
-    DATABASE_URL: databaseUrl,
-    WHEELHOUSE_ENVIRONMENT_KEY: 'k'.repeat(32),
-    WHEELHOUSE_STDIO_KEY: stdioKey,
-    // Nobody is there; this service serves no sessions.
-    WHEELHOUSE_CLAUDE_PORT: '1',
-  }
-  for (const id of ['usual', 'patient', 'asking', 'working']) await installStdioServer(home, id)
   await makeStdioServer(db, { id: 'usual', args: ['wild.ts'] })
   await makeStdioServer(db, { id: 'patient', args: ['wild.ts'], callDeadlineSeconds: 120 })
   await makeStdioServer(db, { id: 'asking', args: ['steady.ts', 'legacy'] })
   await makeStdioServer(db, { id: 'working', args: ['steady.ts', 'modern'] })
-  const service = await startSandboxService({
-    config: { ...parseSandboxConfig(values), home, port: 0 },
-    driver,
-    db,
-    log: createLog({ process: 'sandbox-test', level: 'silent' }),
-    stdioLimits: { requestMs, pingMs: 2000, stopMs: 500 },
-  })
-  const clients: Client[] = []
-  onCleanup(async () => {
-    for (const client of clients) await client.close().catch(() => {})
-    await service.abort()
-    await rm(home, { recursive: true, force: true })
-  })
+  const limits = { requestMs, pingMs: 2000, stopMs: 500 }
+  const servers = ['usual', 'patient', 'asking', 'working']
+  const { url, clients, stop } = await startStdioService({ db, databaseUrl, servers, limits })
+  onCleanup(stop)
   return async (serverId: string, answer: () => Promise<object> = async () => ({})) => {
     const owner = ownerFor('server', null)
     const requestInit = {
@@ -54,7 +29,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
     }
     const client = new Client({ name: 'test', version: '1' }, options)
     client.setRequestHandler('elicitation/create', answer as never)
-    const address = new URL(`http://127.0.0.1:${service.port}${stdioPath(serverId, owner.key)}`)
+    const address = new URL(url + stdioPath(serverId, owner.key))
     await client.connect(new StreamableHTTPClientTransport(address, { requestInit }))
     clients.push(client)
     return client

@@ -1,23 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { describe, expect } from 'vitest'
-import { parseSandboxConfig } from '#lib/config/sandbox.ts'
 import { ownerFor, sealTicket, stdioPath } from '#lib/core/stdio-ticket.ts'
 import type { Db } from '#lib/db/client.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
-import { installStdioServer, makeStdioServer, stdioKey } from '#lib/dev/test/stdio-servers.ts'
+import { makeStdioServer, stdioKey } from '#lib/dev/test/stdio-servers.ts'
 import { orderStop, releaseStop } from '#lib/killswitch/commands.ts'
-import { createLog } from '#lib/log/log.ts'
-import { createBwrapDriver } from '../bwrap/driver.ts'
 import { labelledProcesses } from '../bwrap/processes.ts'
 import type { SandboxDriver } from '../driver.ts'
-import { startSandboxService } from '../service.ts'
-import { leftovers } from '../testing/test-driver.ts'
+import { startStdioService } from '../testing/stdio-service.ts'
 
 type World = { url: string; driver: SandboxDriver; connect: (options: Connect) => Promise<Client> }
 type Connect = {
@@ -42,20 +35,6 @@ const limits = {
 }
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }): Promise<World> => {
-  const home = await mkdtemp(join(tmpdir(), 'wheelhouse-stdio-'))
-  const driver = createBwrapDriver({ folder: join(home, 'sandbox') })
-  const config = {
-    ...parseSandboxConfig({
-      DATABASE_URL: databaseUrl,
-      WHEELHOUSE_ENVIRONMENT_KEY: 'k'.repeat(32),
-      WHEELHOUSE_STDIO_KEY: stdioKey,
-      // Nobody is there; this service serves no sessions.
-      WHEELHOUSE_CLAUDE_PORT: '1',
-    }),
-    home,
-    port: 0,
-  }
-  for (const id of ['steady', 'older', 'wild', 'teams', 'broken', 'mute', 'other']) await installStdioServer(home, id)
   await makeStdioServer(db, { id: 'steady', args: ['steady.ts', 'modern'], env: ['STEADY_TOKEN'] })
   await makeStdioServer(db, { id: 'older', args: ['steady.ts', 'legacy'] })
   await makeStdioServer(db, { id: 'wild', args: ['wild.ts'], env: ['WILD_TOKEN'] })
@@ -63,17 +42,10 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   await makeStdioServer(db, { id: 'broken', args: ['wild.ts', 'crash-at-once'], env: ['WILD_TOKEN'] })
   await makeStdioServer(db, { id: 'mute', args: ['wild.ts', 'mute'] })
   await makeStdioServer(db, { id: 'other', args: ['wild.ts'] })
-  const log = createLog({ process: 'sandbox-test', level: process.env['WHEELHOUSE_LOG_LEVEL'] ?? 'silent' })
-  const service = await startSandboxService({ config, driver, db, log, stdioLimits: limits })
-  const url = `http://127.0.0.1:${service.port}`
-  const clients: Client[] = []
-  onCleanup(async () => {
-    for (const client of clients) await client.close().catch(() => {})
-    await service.abort()
-    const left = await leftovers(driver, home)
-    await rm(home, { recursive: true, force: true })
-    if (left.length) throw new Error(`left behind: ${left.join(', ')}`)
-  })
+  const logLevel = process.env['WHEELHOUSE_LOG_LEVEL'] ?? 'silent'
+  const servers = ['steady', 'older', 'wild', 'teams', 'broken', 'mute', 'other']
+  const { url, driver, clients, stop } = await startStdioService({ db, databaseUrl, servers, limits, logLevel })
+  onCleanup(stop)
   return {
     url,
     driver,
